@@ -1,0 +1,49 @@
+# Each target does its own set-up from a bare checkout: Python 3.11 or newer with venv, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Idle OpenMP threads that spin slow small models many times over on a shared machine.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test lint bench lock clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	$(BIN)/fusible demo -o demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Full benchmarks, one result file each; FUSIBLE_DATA names the folder of their data.
+bench: $(READY)
+	@for file in benchmarks/[a-z]*.py; do \
+		name=$$(basename $$file .py); \
+		if [ $$name = readme ]; then continue; fi; \
+		echo "== $$name"; \
+		$(BIN)/python $$file --json benchmarks/results/$$name.json || exit 1; \
+	done
+	$(BIN)/python benchmarks/readme.py
+
+# The lock pins every package, so pip needs to resolve nothing, and --no-deps keeps it from adding what is not pinned.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Pins what is installed now: install or upgrade in .venv first, run the tests, then lock.
+lock:
+	( sed -n '/^#/p' requirements.lock; \
+	  $(BIN)/python -m pip freeze --all --exclude-editable | sed -e 's/+cpu$$//' -e '/ @ /d' -e '/^pip==/d' ) > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf $(VENV) demo

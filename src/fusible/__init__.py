@@ -1,0 +1,47 @@
+"""Fusible: cross-modal fusion that tells you whether it helps.
+
+>>> import fusible
+>>> sorted(fusible.__all__)
+['compare', 'demo', 'evaluate', 'fit', 'inspect', 'load', 'predict', 'read']
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fusible.apps.models import evaluate, predict
+    from fusible.apps.study import compare, demo, fit
+    from fusible.data.read import read
+    from fusible.tasks.folder import load
+    from fusible.tasks.inspect import inspect
+
+__version__ = "0.1.0"
+
+__all__ = ["compare", "demo", "evaluate", "fit", "inspect", "load", "predict", "read"]
+
+_PLACES = {
+    "compare": "fusible.apps.study",
+    "demo": "fusible.apps.study",
+    "fit": "fusible.apps.study",
+    "evaluate": "fusible.apps.models",
+    "predict": "fusible.apps.models",
+    "inspect": "fusible.tasks.inspect",
+    "load": "fusible.tasks.folder",
+    "read": "fusible.data.read",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public function where it is first used, so that `import fusible` stays quick."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'fusible' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PLACES]

@@ -1,0 +1,1 @@
+"""Aligners: one file each; the file's name is the registered name."""

@@ -1,0 +1,1 @@
+"""Reading tables, inferring schemas, decoding media, splitting, checking, caching."""

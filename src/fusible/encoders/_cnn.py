@@ -1,0 +1,54 @@
+"""Plain convolution blocks, shared by the encoders of images, sound and video that are trained here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class SafeBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation that, in training, takes a single value per channel by its running statistics.
+
+    PyTorch raises there; it happens with one 1x1 map: a tiny image alone in a batch.
+    """
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Normalise (rows, channels, height, width)."""
+        if self.training and 0 < maps.numel() <= maps.shape[1]:
+            return nn.functional.batch_norm(
+                maps, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+            )
+        return super().forward(maps)
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, batch normalisation, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        SafeBatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Blocks(nn.Module):
+    """Blocks of `depth` convolutions each, with 2x2 max pooling between, on maps (rows, channels, height, width).
+
+    A pooling is left out where the short side is 3 or less, so that the smallest image (1x1) passes.
+    """
+
+    def __init__(self, inputs: int, widths: Sequence[int], depth: int = 1) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList()
+        for width in widths:
+            self.blocks.append(nn.Sequential(*(conv(inputs if i == 0 else width, width) for i in range(depth))))
+            inputs = width
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Apply the blocks."""
+        for number, block in enumerate(self.blocks):
+            if number and min(maps.shape[-2:]) > 3:
+                maps = nn.functional.max_pool2d(maps, 2)
+            maps = block(maps)
+        return maps

@@ -1,0 +1,1 @@
+"""Model-level rules: one file each; the file's name is the registered name."""

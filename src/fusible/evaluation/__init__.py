@@ -1,0 +1,1 @@
+"""Metrics, bootstrap intervals, calibration, verdict and cost."""

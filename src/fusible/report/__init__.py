@@ -1,0 +1,1 @@
+"""Results turned into tables, plots and one self-contained page."""

@@ -1,0 +1,67 @@
+"""The choice of `auto`: the best strategy on held-out rows, a single view unless fusing shows a gain."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from fusible.errors import ConfigError
+from fusible.evaluation import bootstrap, metrics
+from fusible.tasks.context import Context, Fitted
+
+CONFIDENCE = 0.8
+"""Share of bootstrap resamples in which a fused strategy must beat the best single view to be preferred."""
+
+THRESHOLDED = frozenset({"f1", "macro_f1", "balanced_accuracy"})
+"""Metrics of a binary task for which a threshold is chosen; accuracy keeps one half."""
+
+
+def choose(context: Context, fitted: list[Fitted]) -> tuple[Fitted, Fitted, str]:
+    """Return the strategy of `auto`, the best single view, and the reason, all by held-out rows only."""
+    rows = reduce(np.intersect1d, [f.known for f in fitted])
+    values = {f.name: context.score(context.learned[rows], f.held_out[rows], threshold_of(context, f)) for f in fitted}
+    singles = [f for f in fitted if f.family == "single"]
+    single = max(singles, key=lambda f: values[f.name])
+    fused = [f for f in fitted if f.family != "single"]
+    if not fused:
+        return single, single, "no strategy fuses views here"
+    best = max(fused, key=lambda f: values[f.name])
+    sure = confidence(context, best, single, rows)
+    if sure >= CONFIDENCE:
+        return best, single, f"best of {len(fitted)} on {len(rows)} held-out rows (beats {single.name} in {sure:.0%})"
+    return single, single, f"no fused strategy beats it on {len(rows)} held-out rows in {CONFIDENCE:.0%} of resamples"
+
+
+def kept(context: Context, fitted: list[Fitted], name: str) -> tuple[Fitted, Fitted, str]:
+    """Return the strategy called `name` in place of a choice, and the best single view, as `choose` does."""
+    _, single, _ = choose(context, [f for f in fitted if f.family == "single"])
+    for item in fitted:
+        if item.name == name:
+            return item, single, "named by the user"
+    raise ConfigError(f"strategy {name!r} was not fitted: expected one of {[f.name for f in fitted]} (see the notes)")
+
+
+def confidence(context: Context, a: Fitted, b: Fitted, rows: np.ndarray) -> float:
+    """Share of paired resamples of `rows` in which `a` scores better than `b`."""
+    backward = context.target.backward
+    difference = bootstrap.paired(
+        context.metric,
+        context.task,
+        backward(context.learned[rows]),
+        backward(a.held_out[rows]),
+        backward(b.held_out[rows]),
+        threshold=threshold_of(context, a),
+        threshold_b=threshold_of(context, b),
+        seed=context.seed,
+    )
+    return difference.p_better
+
+
+def threshold_of(context: Context, fitted: Fitted) -> float | None:
+    """For metrics that need one (F1 of a binary task): the threshold that is best on held-out rows."""
+    if context.task.kind != "binary" or context.metric not in THRESHOLDED:
+        return None
+    rows = fitted.known
+    rows = rows[np.isin(rows, np.concatenate([context.split.train, context.split.valid]))]
+    return metrics.best_threshold(context.metric, context.learned[rows], fitted.held_out[rows, 1])

@@ -1,0 +1,160 @@
+"""What every strategy of a study is fitted with: one table, one split, one target, one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from fusible.data.split import Split
+from fusible.ensembles._base import prior
+from fusible.evaluation import metrics
+from fusible.tasks.nodes import Node, activate
+from fusible.tasks.source import Progress, Source, stage
+from fusible.tasks.target import Target
+from fusible.training.feed import Feed
+from fusible.training.loop import Loss, TrainSettings, outputs, train
+from fusible.types import Task, View
+
+FOLDS = 5
+
+
+@dataclass(slots=True)
+class Context:
+    """The study's fixed parts. `learned` holds the target in learned units, one entry per row of the table."""
+
+    source: Source
+    split: Split
+    target: Target
+    learned: np.ndarray
+    metric: str
+    seed: int = 0
+    device: str = "cpu"
+    progress: Progress | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.target.task
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Prediction without evidence, from training rows."""
+        return prior(self.learned[self.split.train], self.task)
+
+    def present(self, views: list[View], rows: np.ndarray) -> np.ndarray:
+        """Those of `rows` in which at least one of the views is present."""
+        kept: np.ndarray = rows[self.source.presence(views, rows).any(axis=1)]
+        return kept
+
+    def tensor(self) -> torch.Tensor:
+        """The learned target as the loss wants it."""
+        if self.task.is_classification:
+            return torch.from_numpy(self.learned.astype(np.int64))
+        values = torch.from_numpy(np.nan_to_num(self.learned.astype(np.float32)))
+        return values if values.ndim == 2 else values.unsqueeze(1)
+
+    def loss(self) -> Loss:
+        """Cross-entropy, binary cross-entropy per label, or the smooth L1 of standardised values."""
+        if self.task.is_classification:
+            return nn.functional.cross_entropy
+        if self.task.kind == "multilabel":
+            return nn.functional.binary_cross_entropy_with_logits
+        return nn.functional.smooth_l1_loss
+
+    def score(self, truth: np.ndarray, scores: np.ndarray, threshold: float | None = None) -> float:
+        """Score predictions in learned units, in original units, by the study's metric; greater is better."""
+        value = metrics.score(
+            self.metric, self.task, self.target.backward(truth), self.target.backward(scores), threshold
+        )
+        return value * metrics.METRICS[self.metric].sign
+
+    def folds(self, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Seeded (rest, fold) pairs of some rows, stratified by class and kept whole by group."""
+        return folds(rows, self.learned, self.source.dataset.group_values(), self.task, self.seed)
+
+
+@dataclass(slots=True)
+class Fitted:
+    """A fitted strategy and its predictions for rows that it was not fitted on.
+
+    `held_out` (rows of the table, outputs) is NaN where only predictions of a model that saw the row exist.
+    """
+
+    name: str
+    family: str
+    node: Node
+    held_out: np.ndarray
+    seconds: float
+    note: str = ""
+
+    @property
+    def known(self) -> np.ndarray:
+        """Rows with a held-out prediction."""
+        return np.flatnonzero(np.isfinite(self.held_out).all(axis=1))
+
+
+def folds(
+    rows: np.ndarray, target: np.ndarray, groups: np.ndarray | None, task: Task, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide rows into `FOLDS` seeded folds: stratified by class where there are classes, whole by group."""
+    from sklearn.model_selection import GroupKFold, KFold
+
+    number = min(FOLDS, len(rows))
+    rng = np.random.default_rng(seed)
+    if groups is not None and len(np.unique(groups[rows])) >= number:
+        pairs = GroupKFold(number, shuffle=True, random_state=seed).split(rows, groups=groups[rows])
+    elif task.is_classification:
+        order = np.lexsort((rng.random(len(rows)), target[rows]))
+        place = np.empty(len(rows), int)
+        place[order] = np.arange(len(rows)) % number
+        pairs = ((np.flatnonzero(place != k), np.flatnonzero(place == k)) for k in range(number))
+    else:
+        pairs = KFold(number, shuffle=True, random_state=seed).split(rows)
+    return [(rows[rest], rows[fold]) for rest, fold in pairs]
+
+
+def fit_network(
+    context: Context,
+    network: nn.Module,
+    feeds: dict[str, Feed],
+    rows: np.ndarray,
+    settings: TrainSettings,
+    *,
+    group_by: str | None = None,
+    name: str = "",
+) -> None:
+    """Train a network of the study, with early stopping on those validation rows in which a view is present."""
+    valid = context.split.valid
+    seen = np.stack([feed.presence[valid] for feed in feeds.values()]).any(axis=0)
+    with stage(context.progress, f"train {name}", settings.epochs) as bar:
+        train(
+            network,
+            feeds,
+            context.tensor(),
+            rows,
+            valid[seen],
+            context.loss(),
+            settings,
+            seed=context.seed,
+            device=context.device,
+            group_by=group_by,
+            on_epoch=bar.advance,
+        )
+
+
+def network_scores(context: Context, network: nn.Module, feeds: dict[str, Feed], rows: np.ndarray) -> np.ndarray:
+    """Scores (rows, outputs) of a network; the prior where every view is absent."""
+    result = np.tile(context.prior, (len(rows), 1)).astype(np.float64)
+    seen = np.stack([feed.presence[rows] for feed in feeds.values()]).any(axis=0)
+    if seen.any():
+        result[seen] = activate(outputs(network, feeds, rows[seen]), context.task)
+    return result
+
+
+def empty_scores(context: Context) -> np.ndarray:
+    """An array (rows of the table, outputs) of NaN."""
+    return np.full((context.source.dataset.rows, context.task.outputs), np.nan)

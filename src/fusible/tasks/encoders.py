@@ -1,0 +1,62 @@
+"""Which encoders a view gets: what the user named, else the documented default rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fusible import registry
+from fusible.encoders._base import Encoder
+from fusible.encoders._default import default_encoders
+from fusible.encoders._resolve import resolve
+from fusible.errors import ConfigError, DataError, SchemaError
+from fusible.tasks.context import Context
+from fusible.training.loop import seeded
+from fusible.types import View
+
+
+def encoders_of(
+    context: Context, views: tuple[View, ...], given: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Candidate encoders per view, and why; raises where a named one does not fit its view."""
+    unknown = set(given) - {view.name for view in views}
+    if unknown:
+        raise SchemaError(f"--encoder: no view is called {sorted(unknown)[0]!r}; views are {[v.name for v in views]}")
+    names: dict[str, tuple[str, ...]] = {}
+    reasons: dict[str, str] = {}
+    for view in views:
+        if view.name in given:
+            names[view.name], reasons[view.name] = (given[view.name],), "named by the user"
+            _check(view, given[view.name])
+        else:
+            data = context.source.data(view)
+            names[view.name], reasons[view.name] = default_encoders(view, data, context.split.train)
+    return names, reasons
+
+
+def ready_encoder(context: Context, view: View, name: str) -> Encoder:
+    """Build an encoder, let it learn vocabulary or statistics from training items, decode and encode its view.
+
+    Frozen encoders encode every distinct item now, through the cache; trained ones only have them decoded.
+    """
+    items = context.source.training_items(view, context.split.train)
+    if not len(items):
+        raise DataError(
+            f"view {view.name!r}: no training row has a readable cell; ignore it: --column {view.columns[0]}=:ignore"
+        )
+    with seeded(context.seed):
+        encoder: Encoder = resolve(name, view.modality)
+        encoder.fit(items)
+    if not encoder.predicts:
+        context.source.feed(view, encoder, encoded=encoder.frozen)
+    return encoder
+
+
+def _check(view: View, name: str) -> None:
+    if name.startswith("hf:"):
+        return
+    modality = registry.get("encoders", name).modality
+    if modality != view.modality:
+        fitting = [n for n in registry.names("encoders") if n.startswith(f"{view.modality}_")]
+        raise ConfigError(
+            f"--encoder {view.name}={name}: encodes {modality}, the view is {view.modality}; expected one of {fitting}"
+        )

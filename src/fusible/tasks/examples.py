@@ -1,0 +1,85 @@
+"""Examples for the report: a few test rows with their cells, truth and prediction, pictures included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fusible.errors import DataError
+from fusible.evaluation import metrics
+from fusible.tasks.context import Context
+from fusible.types import MEDIA, Modality, View
+
+SHOWN = 5
+LONGEST = 300
+PICTURE_SIDE = 224
+
+
+def examples(context: Context, scores: np.ndarray, threshold: float | None) -> list[dict[str, Any]]:
+    """Draw `SHOWN` seeded test rows; `scores` are those of the test part, in learned units."""
+    test = context.split.test
+    picked = np.sort(np.random.default_rng(context.seed).permutation(len(test))[:SHOWN])
+    values = context.target.backward(scores)
+    decided = metrics.decide(context.task, values, threshold)
+    truth = context.target.backward(context.learned[test])
+    return [
+        {
+            "title": f"row {test[k]}",
+            "image": _picture(context, int(test[k])),
+            "fields": _fields(context, int(test[k])),
+            "truth": _said(context, truth[k]),
+            "prediction": _said(context, decided[k]),
+            "confidence": float(values[k].max()) if context.task.is_classification else None,
+        }
+        for k in picked
+    ]
+
+
+def _said(context: Context, value: Any) -> str:
+    task = context.task
+    if task.is_classification:
+        return task.classes[int(value)]
+    if task.kind == "multilabel":
+        return ", ".join(name for name, on in zip(task.classes, value, strict=True) if on)
+    return f"{float(value):,.4g}"
+
+
+def _fields(context: Context, row: int) -> dict[str, str]:
+    dataset = context.source.dataset
+    names = [n for view in dataset.views.values() if view.modality not in MEDIA for n in view.columns]
+    cells = dataset.table.select(names).slice(row, 1).to_pylist()[0] if names else {}
+    return {name: str(cell)[:LONGEST] for name, cell in cells.items() if cell is not None}
+
+
+def _picture(context: Context, row: int) -> bytes | None:
+    """The row's first readable picture as a small PNG."""
+    for view in context.source.dataset.views.values():
+        if view.modality is Modality.IMAGE:
+            return _small(context, view, row)
+    return None
+
+
+def _small(context: Context, view: View, row: int) -> bytes | None:
+    import io
+
+    from PIL import Image
+
+    from fusible.data.media import decode_image
+
+    data = context.source.data(view)
+    ids = data.ids[row][data.ids[row] >= 0]
+    if not len(ids):
+        return None
+    try:
+        pixels = decode_image(data.values[int(ids[0])], PICTURE_SIDE)
+    except DataError:
+        return None
+    if pixels.dtype != np.uint8:
+        low, high = float(pixels.min()), float(pixels.max())
+        pixels = ((pixels - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,172 @@
+"""The model folder (design, section 6): plain files, no pickle, checked before anything is built from them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import yaml
+
+from fusible.errors import DataError, ModelFormatError
+from fusible.tasks import pack
+from fusible.tasks.model import Model
+from fusible.tasks.target import Target
+from fusible.types import Column, Modality, Role, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT = 1
+LARGEST = 16 * 2**30
+"""Bytes of weights beyond which a folder is refused."""
+
+
+def save(model: Model, folder: Path) -> Path:
+    """Write the folder beside its place, then rename it there; an older model folder is replaced."""
+    from safetensors.torch import save_file
+
+    check_model(folder)
+    packed = pack.pack(model.node)
+    config = {
+        "format": FORMAT,
+        "target": model.target.to_config(),
+        "metric": model.metric,
+        "threshold": model.threshold,
+        "columns": [
+            {"name": c.name, "modality": str(c.modality), "role": str(c.role), "reason": c.reason}
+            for c in model.columns
+        ],
+        "views": [{"name": v.name, "modality": str(v.modality), "columns": list(v.columns)} for v in model.views],
+        "encoders": packed.encoders,
+        "strategy": packed.tree,
+        "info": model.info,
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        beside.chmod(0o755)
+        (beside / "config.yaml").write_text(
+            yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True), "utf-8"
+        )
+        save_file({k: v.contiguous() for k, v in packed.arrays.items()}, str(beside / "weights.safetensors"))
+        for kind, suffix, texts in (("preprocessing", "json", packed.learned), ("trees", "txt", packed.texts)):
+            for name, text in texts.items():
+                (beside / kind).mkdir(exist_ok=True)
+                (beside / kind / f"{name}.{suffix}").write_text(text, "utf-8")
+        (beside / "README.md").write_text(model.card or f"# Fusible model: {model.node.name}\n", "utf-8")
+        replace(beside, folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    return folder
+
+
+def check_model(folder: Path) -> Path:
+    """Refuse a place that holds something else than a model; the place itself otherwise."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: expected a folder to write the model to, got a file; choose another path")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "config.yaml").is_file():
+        raise DataError(f"{folder}: expected a new path, an empty folder or a model folder, got other files")
+    return folder
+
+
+def replace(beside: Path, folder: Path) -> None:
+    """Put a finished folder in its place; what stood there goes only after the new one stands."""
+    if not folder.exists():
+        beside.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.rename(old / "old")
+    beside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load(folder: str | Path) -> Model:
+    """Load a model folder. Nothing in it is run, nothing fetched; what is damaged, unsafe or newer is refused.
+
+    Raises `ModelFormatError` naming the file, what was expected and what was found.
+    """
+    place = Path(folder)
+    config = _config(place)
+    try:
+        parts = pack.Packed(
+            encoders=dict(config["encoders"]),
+            tree=dict(config["strategy"]),
+            arrays=_arrays(place / "weights.safetensors"),
+            learned=dict(_texts(place / "preprocessing", ".json")),
+            texts=dict(_texts(place / "trees", ".txt")),
+        )
+        target = Target.from_config(config["target"])
+        views = tuple(View(v["name"], Modality(v["modality"]), tuple(v["columns"])) for v in config["views"])
+        columns = tuple(
+            Column(c["name"], Modality(c["modality"]), Role(c["role"]), str(c["reason"])) for c in config["columns"]
+        )
+        node = pack.unpack(parts, {view.name: view for view in views}, target.task)
+        return Model(node, target, columns, views, config["metric"], config["threshold"], dict(config["info"]))
+    except ModelFormatError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
+        raise ModelFormatError(
+            f"{place}: the model folder is damaged ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "expected the files as `fusible fit` wrote them, copy or fit it again"
+        ) from error
+
+
+def _config(place: Path) -> dict[str, Any]:
+    path = place / "config.yaml"
+    if not path.is_file():
+        raise ModelFormatError(f"{place}: expected a model folder with config.yaml, found none; check the path")
+    try:
+        config = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelFormatError(f"{path}: expected YAML, got a syntax error ({str(error).splitlines()[0]})") from error
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+        raise ModelFormatError(f"{path}: expected a mapping with a whole number `format`; is this a Fusible model?")
+    if config["format"] > FORMAT:
+        raise ModelFormatError(
+            f"{path}: format {config['format']} is newer than {FORMAT}, which this version knows; upgrade fusible"
+        )
+    return config
+
+
+def _arrays(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise ModelFormatError(
+            f"{path}: expected the model's weights, the file is missing; copy or fit the model again"
+        )
+    if path.stat().st_size > LARGEST:
+        raise ModelFormatError(f"{path}: {path.stat().st_size} bytes of weights, expected at most {LARGEST}")
+    try:
+        arrays: dict[str, torch.Tensor] = load_file(str(path))
+    except SafetensorError as error:
+        raise ModelFormatError(f"{path}: damaged weights ({error}); copy or fit the model again") from error
+    return arrays
+
+
+def _texts(folder: Path, suffix: str) -> Iterator[tuple[str, str]]:
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.suffix == suffix and path.is_file() and not path.is_symlink():
+                yield path.stem, path.read_text("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars, tuples and mappings as YAML knows them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, str):
+        return str(value)
+    return json.loads(json.dumps(value))

@@ -1,0 +1,124 @@
+"""Models: one fitted strategy with the schema and target it needs, ready to predict, score and save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusible.data.dataset import Dataset
+from fusible.data.read import read
+from fusible.errors import SchemaError, TargetError
+from fusible.evaluation import metrics
+from fusible.tasks.nodes import Node
+from fusible.tasks.source import Progress, Source, stage
+from fusible.tasks.target import Target
+from fusible.types import Column, Problem, View
+
+CHUNK = 2_048
+"""Rows that are decoded, encoded and predicted at a time: memory stays flat in the number of rows."""
+
+
+@dataclass(slots=True)
+class Model:
+    """A fitted strategy: `predict`, `predict_scores`, `evaluate`, `save`; from a folder by `fusible.load`."""
+
+    node: Node
+    target: Target
+    columns: tuple[Column, ...]
+    views: tuple[View, ...]
+    metric: str
+    threshold: float | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+    def read(self, data: Any) -> Dataset:
+        """Read a table by the schema of training: input columns must be there, the target may be absent."""
+        dataset = read(data, like=self.columns)
+        return replace(dataset, views={view.name: view for view in self.views})
+
+    def predict_scores(self, data: Any, *, workers: int = 4, progress: Progress | None = None) -> np.ndarray:
+        """Class or label probabilities (rows, outputs), or values (rows, 1) in original units."""
+        scores, _ = self._scores(self.read(data), workers, progress)
+        return scores
+
+    def predict(self, data: Any, *, workers: int = 4, progress: Progress | None = None) -> pd.DataFrame:
+        """One line per row: `prediction`, and for classes `probability_<class>`.
+
+        Cells that cannot be read count as absent; `frame.attrs["problems"]` names them. A row with every view absent
+        gets the prior.
+        """
+        scores, problems = self._scores(self.read(data), workers, progress)
+        frame = self._frame(scores)
+        frame.attrs["problems"] = [f"{p.column}: {p.message}" for p in problems]
+        return frame
+
+    def evaluate(self, data: Any, *, workers: int = 4, progress: Progress | None = None) -> dict[str, Any]:
+        """Score the model on a table with its target: rows, metric, score with interval, further metrics."""
+        from fusible.evaluation.bootstrap import interval
+
+        dataset = self.read(data)
+        if self.target.column not in dataset.columns:
+            raise TargetError(
+                f"column {self.target.column!r} is not in the table; expected the target to score against"
+            )
+        truth = self.target.encode(dataset.to_pandas([self.target.column])[self.target.column])
+        known = np.isfinite(truth) if truth.dtype.kind == "f" else truth.reshape(len(truth), -1)[:, 0] >= 0
+        rows = np.flatnonzero(known)
+        if not len(rows):
+            raise TargetError(f"target {self.target.column!r}: no row has a value that training knew; nothing to score")
+        scores, problems = self._scores(dataset.take(rows), workers, progress)
+        score = interval(self.metric, self.target.task, truth[rows], scores, threshold=self.threshold)
+        return {
+            "task": self.target.task.kind,
+            "metric": self.metric,
+            "rows": len(rows),
+            "rows_without_target": int((~known).sum()),
+            "score": asdict(score),
+            "metrics": metrics.all_scores(self.target.task, truth[rows], scores, self.threshold),
+            "strategy": self.node.name,
+            "problems": [f"{p.column}: {p.message}" for p in problems],
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model folder (design, section 6), whole or not at all."""
+        from fusible.tasks.folder import save
+
+        return save(self, Path(folder))
+
+    # -- within ---------------------------------------------------------------------------------------------------
+
+    def _scores(self, dataset: Dataset, workers: int, progress: Progress | None) -> tuple[np.ndarray, list[Problem]]:
+        pieces, problems = [], list(dataset.problems)
+        with stage(progress, "predict", dataset.rows) as bar:
+            for part in _chunks(dataset):
+                source = Source(part, workers=workers)
+                scores = self.node.scores(source, np.arange(part.rows))
+                pieces.append(self.target.backward(scores))
+                problems += source.problems
+                bar.advance(part.rows)
+        return np.concatenate(pieces), problems
+
+    def _frame(self, scores: np.ndarray) -> pd.DataFrame:
+        task, labels = self.target.task, self.target.labels()
+        decided = metrics.decide(task, scores, self.threshold)
+        if task.kind == "regression":
+            return pd.DataFrame({"prediction": decided})
+        if task.kind == "multilabel":
+            chosen = [[label for label, on in zip(labels, row, strict=True) if on] for row in decided]
+            frame = pd.DataFrame({"prediction": pd.Series(chosen, dtype=object)})
+        else:
+            frame = pd.DataFrame({"prediction": [labels[i] for i in decided]})
+        probabilities = pd.DataFrame(scores, columns=[f"probability_{name}" for name in task.classes])
+        return pd.concat([frame, probabilities], axis=1)
+
+
+def _chunks(dataset: Dataset) -> Iterator[Dataset]:
+    if dataset.rows == 0:
+        raise SchemaError("the table has no rows; expected at least one to predict")
+    for start in range(0, dataset.rows, CHUNK):
+        yield dataset.take(np.arange(start, min(start + CHUNK, dataset.rows)))

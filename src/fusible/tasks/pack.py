@@ -1,0 +1,175 @@
+"""Packing: a tree of fitted nodes as plain values and arrays, and back, by registered names only."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fusible import registry
+from fusible.encoders._base import Encoder
+from fusible.errors import ModelFormatError
+from fusible.networks.joint import Joint
+from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode
+from fusible.types import Task, View
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+@dataclass(slots=True)
+class Packed:
+    """What a model folder holds of a node: encoders' settings, the tree, arrays, learned values, further texts."""
+
+    encoders: dict[str, Any] = field(default_factory=dict)
+    tree: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, torch.Tensor] = field(default_factory=dict)
+    learned: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+class _Packer:
+    def __init__(self) -> None:
+        self.packed = Packed()
+        self._ids: dict[int, str] = {}
+        self._count = 0
+
+    def encoder(self, encoder: Encoder) -> str:
+        """Add an encoder once; its id in the folder."""
+        if id(encoder) in self._ids:
+            return self._ids[id(encoder)]
+        name = type(encoder).__module__.rpartition(".")[2]
+        key = f"encoder{len(self._ids)}_{name}"
+        self._ids[id(encoder)] = key
+        self.packed.encoders[key] = {"name": name, "settings": dict(encoder.settings)}
+        self._arrays(key, encoder)
+        self.packed.learned[key] = json.dumps(dict(encoder.learned()), ensure_ascii=False)
+        self.packed.texts.update({f"{key}.{part}": text for part, text in encoder.texts().items()})
+        return key
+
+    def node(self, node: Node) -> dict[str, Any]:
+        """Add a node and all below it; its plain description."""
+        self._count += 1
+        key = f"node{self._count}"
+        self.packed.arrays[f"{key}.prior"] = torch.from_numpy(np.asarray(node.prior, np.float64).copy())
+        plain: dict[str, Any] = {"key": key, "name": node.name}
+        if isinstance(node, PredictorNode):
+            return {**plain, "kind": "predictor", "view": node.view.name, "encoder": self.encoder(node.encoder)}
+        if isinstance(node, NetworkNode):
+            views = {view.name: self.encoder(node.encoders[view.name]) for view in node.views}
+            self._arrays(f"{key}.operator", node.network.operator)
+            self._arrays(f"{key}.head", node.network.head)
+            return {**plain, "kind": "network", "views": views, "live": list(node.live), **node.recipe}
+        if not isinstance(node, EnsembleNode):
+            raise TypeError(f"{type(node).__name__} has no place in a model folder")
+        for name, array in node.rule.state().items():
+            self.packed.arrays[f"{key}.rule.{name}"] = torch.from_numpy(np.asarray(array).copy())
+        members = [self.node(member) for member in node.members]
+        return {
+            **plain,
+            "kind": "ensemble",
+            "rule": node.rule_name,
+            "temperatures": list(node.temperatures),
+            "members": members,
+        }
+
+    def _arrays(self, key: str, module: nn.Module) -> None:
+        self.packed.arrays.update({f"{key}.{n}": t.detach().clone() for n, t in module.state_dict().items()})
+
+
+def pack(node: Node) -> Packed:
+    """Describe a node by plain values and arrays."""
+    packer = _Packer()
+    packer.packed.tree = packer.node(node)
+    return packer.packed
+
+
+def unpack(packed: Packed, views: Mapping[str, View], task: Task) -> Node:
+    """Rebuild a node; names must be registered, settings plain and known to the part, shapes as the parts have them."""
+    encoders = {key: _encoder(packed, key, entry) for key, entry in packed.encoders.items()}
+    return _node(packed, packed.tree, views, encoders, task)
+
+
+def _encoder(packed: Packed, key: str, entry: Mapping[str, Any]) -> Encoder:
+    part = _part("encoders", entry["name"])
+    settings = entry["settings"]
+    known = inspect.signature(part.__init__).parameters
+    for name, value in settings.items():
+        if name not in known or not isinstance(value, PLAIN):
+            raise ModelFormatError(
+                f"config.yaml: encoder {entry['name']!r} has no plain setting {name!r}; expected {list(known)[1:]}"
+            )
+    encoder: Encoder = part(**settings)
+    encoder.restore(json.loads(packed.learned.get(key, "{}")))
+    encoder.restore_texts({n[len(key) + 1 :]: t for n, t in packed.texts.items() if n.startswith(f"{key}.")})
+    _load(encoder, packed, key)
+    encoder.eval().requires_grad_(False)
+    return encoder
+
+
+def _node(
+    packed: Packed, plain: Mapping[str, Any], views: Mapping[str, View], encoders: Mapping[str, Encoder], task: Task
+) -> Node:
+    key, name = str(plain["key"]), str(plain["name"])
+    prior = packed.arrays[f"{key}.prior"].numpy()
+    if plain["kind"] == "predictor":
+        return PredictorNode(name, task, prior, views[plain["view"]], encoders[plain["encoder"]])
+    if plain["kind"] == "network":
+        return _network(packed, plain, views, encoders, task, prior)
+    if plain["kind"] != "ensemble":
+        raise ModelFormatError(
+            f"config.yaml: node kind {plain['kind']!r} is unknown; expected predictor, network or ensemble"
+        )
+    members = tuple(_node(packed, member, views, encoders, task) for member in plain["members"])
+    start = f"{key}.rule."
+    state = {n[len(start) :]: t.numpy() for n, t in packed.arrays.items() if n.startswith(start)}
+    rule = _part("ensembles", plain["rule"])().restore(task, prior, state)
+    temperatures = tuple(float(t) for t in plain["temperatures"])
+    return EnsembleNode(name, task, prior, rule, plain["rule"], members, temperatures)
+
+
+def _network(
+    packed: Packed,
+    plain: Mapping[str, Any],
+    views: Mapping[str, View],
+    encoders: Mapping[str, Encoder],
+    task: Task,
+    prior: np.ndarray,
+) -> NetworkNode:
+    key, live = plain["key"], tuple(plain["live"])
+    seen = {view: encoders[encoder] for view, encoder in plain["views"].items()}
+    operator = _part("fusion", plain["operator"])(
+        widths={view: encoder.output_width for view, encoder in seen.items()}, width=int(plain["width"])
+    )
+    network = Joint({view: seen[view] for view in live}, operator, task.outputs)
+    _load(network.operator, packed, f"{key}.operator")
+    _load(network.head, packed, f"{key}.head")
+    network.eval()
+    recipe = {"operator": plain["operator"], "width": plain["width"]}
+    return NetworkNode(plain["name"], task, prior, tuple(views[v] for v in seen), seen, network, recipe, live)
+
+
+def _part(family: str, name: Any) -> Any:
+    if not isinstance(name, str) or not registry.NAME.match(name):
+        raise ModelFormatError(
+            f"config.yaml: {name!r} is no name of a part of {family}; expected lower-case letters, digits, _"
+        )
+    return registry.get(family, name)
+
+
+def _load(module: nn.Module, packed: Packed, key: str) -> None:
+    start = f"{key}."
+    own = module.state_dict()
+    state = {n[len(start) :]: t for n, t in packed.arrays.items() if n.startswith(start) and n[len(start) :] in own}
+    for name, tensor in own.items():
+        if name not in state or state[name].shape != tensor.shape:
+            got = tuple(state[name].shape) if name in state else "nothing"
+            raise ModelFormatError(
+                f"weights.safetensors: {start}{name}: expected shape {tuple(tensor.shape)}, got {got}"
+            )
+    module.load_state_dict(state)

@@ -1,0 +1,209 @@
+"""From a fitted study to its result: the test part is scored here, once."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fusible.evaluation import bootstrap, metrics
+from fusible.evaluation.study import Difference, StrategyResult, StudyResult
+from fusible.evaluation.verdict import NO_EVIDENCE, statement, verdict
+from fusible.tasks.choose import choose, kept, threshold_of
+from fusible.tasks.context import Context, Fitted
+from fusible.tasks.examples import examples
+from fusible.tasks.model import Model
+from fusible.tasks.settings import describe
+from fusible.tasks.source import Source
+
+if TYPE_CHECKING:
+    from fusible.tasks.compare import Study
+
+SAMPLE = 64
+"""Test rows on which prediction is timed, decoding and encoding included, nothing cached."""
+PACKAGES = ("fusible", "torch", "numpy", "scikit-learn", "lightgbm", "transformers", "pyarrow", "pandas")
+
+
+def study_result(study: Study, *, command: str, keep: str | None = None) -> StudyResult:
+    """Choose, score the test rows, compare with the best single view, and gather what the report needs."""
+    context = study.context
+    with study.stages("choose"):
+        auto, single, why = choose(context, study.fitted) if keep is None else kept(context, study.fitted, keep)
+    with study.stages("test"):
+        scores = {f.name: f.node.scores(context.source, context.split.test) for f in study.fitted}
+    with study.stages("time"):
+        speeds = _speeds(context, study.fitted)
+    with study.stages("score"):
+        rows = [_row(context, f, scores[f.name], speeds[f.name]) for f in study.fitted]
+        difference = _difference(context, auto, single, scores)
+    chosen = next(row for row in rows if row.name == auto.name)
+    rows.append(_as_auto(chosen, why))
+    backward = context.target.backward
+    settled = NO_EVIDENCE if auto is single else verdict(difference)
+    result = StudyResult(
+        task=context.task,
+        metric=context.metric,
+        target=context.target.column,
+        rows=context.split.sizes,
+        strategies=rows,
+        best_single=single.name,
+        auto=auto.name,
+        verdict=settled,
+        difference=difference,
+        statement=statement(difference, metric=context.metric, auto=auto.name, best_single=single.name),
+        columns=_columns(context),
+        views=_views(study),
+        problems=_problems(context),
+        settings=_settings(study),
+        seed=context.seed,
+        command=command,
+        versions={**{p: _version(p) for p in PACKAGES}, "python": platform.python_version()},
+        seconds=dict(study.stages.seconds),
+        truth=backward(context.learned[context.split.test]),
+        predictions={name: backward(s) for name, s in scores.items()},
+        examples=examples(context, scores[auto.name], threshold_of(context, auto)),
+    )
+    result.best = _model(study, auto, result)
+    return result
+
+
+def _row(context: Context, fitted: Fitted, scores: np.ndarray, speed: float) -> StrategyResult:
+    backward, threshold = context.target.backward, threshold_of(context, fitted)
+    truth, predicted = backward(context.learned[context.split.test]), backward(scores)
+    valid = context.split.valid
+    held = (backward(context.learned[valid]), backward(fitted.held_out[valid]))
+    interval = partial(bootstrap.interval, context.metric, context.task, threshold=threshold, seed=context.seed)
+    return StrategyResult(
+        name=fitted.name,
+        family=fitted.family,
+        test=interval(truth, predicted),
+        valid=interval(*held),
+        metrics=metrics.all_scores(context.task, truth, predicted, threshold),
+        parameters=fitted.node.parameters(),
+        fit_seconds=round(fitted.seconds, 3),
+        rows_per_second=round(speed, 1),
+        note=fitted.note,
+        threshold=threshold,
+    )
+
+
+def _as_auto(chosen: StrategyResult, why: str) -> StrategyResult:
+    from dataclasses import replace
+
+    return replace(chosen, name="auto", family="auto", note=f"{chosen.name}: {why}")
+
+
+def _difference(context: Context, a: Fitted, b: Fitted, scores: dict[str, np.ndarray]) -> Difference:
+    if a is b:
+        return Difference(0.0, 0.0, 0.0, 0.5)
+    backward = context.target.backward
+    return bootstrap.paired(
+        context.metric,
+        context.task,
+        backward(context.learned[context.split.test]),
+        backward(scores[a.name]),
+        backward(scores[b.name]),
+        threshold=threshold_of(context, a),
+        threshold_b=threshold_of(context, b),
+        seed=context.seed,
+    )
+
+
+def _speeds(context: Context, fitted: Sequence[Fitted]) -> dict[str, float]:
+    """Rows per second at prediction: the strategy's encoders on a sample, each timed once, and its own part."""
+    rows = context.split.test[:SAMPLE]
+    part = Source(context.source.dataset.take(rows), workers=context.source.workers, device=context.device)
+    everything = np.arange(len(rows))
+    encoding: dict[tuple[str, int, bool], float] = {}
+    speeds = {}
+    for item in fitted:
+        seconds = 0.0
+        for leaf in item.node.leaves():
+            live = set(getattr(leaf, "live", ()))
+            for view, encoder in leaf.inputs():
+                key = (view.name, id(encoder), view.name in live)
+                if key not in encoding and not encoder.predicts:
+                    start = time.perf_counter()
+                    part.feed(view, encoder, encoded=view.name not in live)
+                    encoding[key] = time.perf_counter() - start
+                seconds += encoding.get(key, 0.0)
+        start = time.perf_counter()
+        item.node.scores(part, everything)
+        speeds[item.name] = len(rows) / max(1e-9, seconds + time.perf_counter() - start)
+    return speeds
+
+
+def _model(study: Study, auto: Fitted, result: StudyResult) -> Model:
+    context = study.context
+    info = {
+        "fusible": _version("fusible"),
+        "strategy": auto.name,
+        "seed": context.seed,
+        "data_fingerprint": context.source.dataset.fingerprint,
+        "rows": context.split.sizes,
+        "versions": result.versions,
+        "test": {row.name: row.test.score for row in result.strategies},
+        "verdict": result.verdict,
+    }
+    columns = tuple(context.source.dataset.columns.values())
+    views = tuple({view.name: view for view, _ in auto.node.inputs()}.values())
+    return Model(auto.node, context.target, columns, views, context.metric, threshold_of(context, auto), info)
+
+
+def _columns(context: Context) -> list[dict[str, Any]]:
+    table = context.source.dataset.table
+    return [
+        {
+            "name": c.name,
+            "modality": str(c.modality),
+            "role": str(c.role),
+            "reason": c.reason,
+            "coverage": 1.0 - table.column(c.name).null_count / max(1, table.num_rows),
+        }
+        for c in context.source.dataset.columns.values()
+    ]
+
+
+def _views(study: Study) -> list[dict[str, Any]]:
+    used = {c.view.name: c.encoder_name for c in study.chosen}
+    return [
+        {
+            "name": view.name,
+            "modality": str(view.modality),
+            "columns": list(view.columns),
+            "encoders": [c.encoder_name for c in study.candidates[view.name]],
+            "encoder": used[view.name],
+            "reason": study.reasons[view.name],
+            "coverage": float(study.context.source.data(view).presence.mean()),
+        }
+        for view in study.views
+    ]
+
+
+def _problems(context: Context) -> list[Any]:
+    return [*context.source.dataset.problems, *context.source.problems]
+
+
+def _settings(study: Study) -> dict[str, Any]:
+    context = study.context
+    return {
+        **describe(context, list(study.views)),
+        "target": {k: v for k, v in context.target.to_config().items() if k not in {"classes"}},
+        "encoder_settings": {c.encoder_name: dict(c.encoder.settings) for cs in study.candidates.values() for c in cs},
+        "items": dict(context.source.counts),
+        "workers": context.source.workers,
+        "device": context.device,
+        "notes": list(context.notes),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

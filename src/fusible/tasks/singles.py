@@ -1,0 +1,142 @@
+"""Single views: every candidate encoder of a view fitted alone, the best one representing the view."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from fusible import registry
+from fusible.encoders._base import Encoder
+from fusible.networks.joint import Joint
+from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
+from fusible.tasks.nodes import NetworkNode, PredictorNode
+from fusible.tasks.settings import grouping, head_settings, operator_width, whole_settings
+from fusible.training.loop import seeded
+from fusible.types import Modality, View
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One encoder of one view, fitted alone. `cheap`: refitting on folds costs little, so it was done."""
+
+    view: View
+    encoder: Encoder
+    encoder_name: str
+    fitted: Fitted
+
+
+def fit_single(context: Context, view: View, encoder_name: str, encoder: Encoder) -> Candidate:
+    """Fit an encoder that is ready (vocabulary, statistics) with what it needs to predict from its view alone."""
+    start = time.perf_counter()
+    train = context.present([view], context.split.train)
+    node: PredictorNode | NetworkNode
+    if encoder.predicts:
+        node, held_out, encoder = _fit_predictor(context, view, encoder, train)
+    else:
+        node, held_out = _fit_headed(context, view, encoder, train)
+    name = f"single:{view.name}"
+    fitted = Fitted(name, "single", node, held_out, time.perf_counter() - start, f"encoder {encoder_name}")
+    return Candidate(view, encoder, encoder_name, fitted)
+
+
+def is_cheap(view: View, encoder: Encoder) -> bool:
+    """Whether refitting on folds is cheap: no encoder of media or text is trained."""
+    return encoder.predicts or encoder.frozen or view.modality is Modality.TABLE
+
+
+def _fit_predictor(
+    context: Context, view: View, encoder: Encoder, train: np.ndarray
+) -> tuple[PredictorNode, np.ndarray, Encoder]:
+    """Fit an encoder that predicts by itself; the encoder given back keeps its features, without the labels."""
+    source, learned = context.source, context.learned
+    valid = context.present([view], context.split.valid)
+
+    def fit(rows: np.ndarray) -> Encoder:
+        predictor = copy.deepcopy(encoder)
+        predictor.fit_target(
+            source.values(view, rows),
+            learned[rows],
+            context.task,
+            (source.values(view, valid), learned[valid]),
+            context.seed,
+        )
+        return predictor
+
+    held_out = empty_scores(context)
+    for rest, fold in context.folds(train):
+        held_out[fold] = fit(rest).predict_scores(source.values(view, fold))
+    predictor = fit(train)
+    node = PredictorNode(f"single:{view.name}", context.task, context.prior, view, predictor)
+    _finish(context, node, held_out)
+    return node, held_out, encoder
+
+
+def _fit_headed(context: Context, view: View, encoder: Encoder, train: np.ndarray) -> tuple[NetworkNode, np.ndarray]:
+    """Fit a head on a frozen encoder's features, or encoder and head together."""
+    live = not encoder.frozen
+    feed = context.source.feed(view, encoder, encoded=not live)
+    train = context.present([view], train)
+    group_by = grouping(context, [view]) if live else None
+    settings = whole_settings(context, [view]) if live else head_settings(len(train))
+
+    def build() -> Joint:
+        with seeded(context.seed):
+            inner = {view.name: copy.deepcopy(encoder) if live else encoder} if live else {}
+            operator = registry.build(
+                "fusion", "concat", widths={view.name: encoder.output_width}, width=operator_width(context)
+            )
+            return Joint(inner, operator, context.task.outputs)
+
+    held_out = empty_scores(context)
+    feeds = {view.name: feed}
+    if is_cheap(view, encoder):
+        for k, (rest, fold) in enumerate(context.folds(train)):
+            network = build()
+            fit_network(context, network, feeds, rest, settings, name=f"{view.name} fold {k + 1}")
+            held_out[fold] = network_scores(context, network, feeds, fold)
+    network = build()
+    fit_network(context, network, feeds, train, settings, group_by=group_by, name=view.name)
+    if live:
+        trained = network.encoders[0]
+        encoder.load_state_dict(trained.state_dict())
+        network = _without_encoder(network)
+        encoder.eval().requires_grad_(False)
+    node = NetworkNode(
+        f"single:{view.name}",
+        context.task,
+        context.prior,
+        (view,),
+        {view.name: encoder},
+        network,
+        {"operator": "concat", "width": operator_width(context)},
+    )
+    _finish(context, node, held_out)
+    return node, held_out
+
+
+def _without_encoder(network: Joint) -> Joint:
+    """The same operator and head, over encoded views."""
+    bare = Joint({}, network.operator, network.head.linear.out_features)
+    bare.head = network.head
+    return bare.eval()
+
+
+def _finish(context: Context, node: NetworkNode | PredictorNode, held_out: np.ndarray) -> None:
+    """Add what needs no refit: validation rows, and the prior where the view is absent."""
+    valid = context.split.valid
+    held_out[valid] = node.scores(context.source, valid)
+    if np.isfinite(held_out[context.split.train]).any():
+        train = context.split.train
+        held_out[train] = np.where(np.isfinite(held_out[train]), held_out[train], context.prior)
+
+
+def best_candidate(context: Context, candidates: list[Candidate]) -> Candidate:
+    """The candidate that scores best on held-out rows that all candidates share."""
+    shared = candidates[0].fitted.known
+    for candidate in candidates[1:]:
+        shared = np.intersect1d(shared, candidate.fitted.known)
+    scores = [context.score(context.learned[shared], c.fitted.held_out[shared]) for c in candidates]
+    return candidates[int(np.argmax(scores))]

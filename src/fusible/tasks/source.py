@@ -1,0 +1,266 @@
+"""Sources: a table's views as feeds, each distinct item decoded and encoded once, through the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from fusible.data.cache import ArrayCache, CacheSpace
+from fusible.data.dataset import Dataset
+from fusible.encoders._base import Encoder
+from fusible.errors import DataError
+from fusible.training.feed import Feed
+from fusible.types import MEDIA, Problem, View, ViewData
+
+SHARD = 512
+BATCH = 32
+
+
+class Stage(Protocol):
+    """A running stage of progress."""
+
+    def advance(self, n: int = 1) -> None:
+        """Count `n` more units as done."""
+
+
+class Progress(Protocol):
+    """Anything that shows stages."""
+
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[Stage]:
+        """Open a stage of `total` units."""
+
+
+class _Silent:
+    def advance(self, n: int = 1) -> None:
+        """Show nothing."""
+
+
+def stage(progress: Progress | None, name: str, total: int | None = None) -> AbstractContextManager[Stage]:
+    """Open a stage of `progress`, or a silent one."""
+    return nullcontext(_Silent()) if progress is None else progress.stage(name, total)
+
+
+class Source:
+    """The views of one table, ready for encoders.
+
+    `counts` says how many items were encoded, how many came from the cache and how many could not be read. Unreadable
+    items become absent cells, and one `Problem` per view names them.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        cache: ArrayCache | None = None,
+        workers: int = 4,
+        device: str = "cpu",
+        progress: Progress | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.cache = cache
+        self.workers = workers
+        self.device = device
+        self.progress = progress
+        self.problems: list[Problem] = []
+        self.counts = {"encoded": 0, "cached": 0, "unreadable": 0}
+        self._data: dict[str, ViewData] = {}
+        self._feeds: dict[tuple[str, int], tuple[Encoder, Feed]] = {}
+
+    def data(self, view: View) -> ViewData:
+        """The view's distinct items and who holds them."""
+        if view.name not in self._data:
+            self._data[view.name] = self.dataset.view_data(view, workers=self.workers)
+        return self._data[view.name]
+
+    def presence(self, views: Sequence[View], rows: np.ndarray) -> np.ndarray:
+        """Bool (rows, views)."""
+        return np.stack([self.data(view).presence[rows] for view in views], axis=1)
+
+    def values(self, view: View, rows: np.ndarray) -> Any:
+        """Items of a one-slot view, one per row; every row must be present."""
+        data = self.data(view)
+        ids = data.ids[rows, 0]
+        return data.values.iloc[ids] if hasattr(data.values, "iloc") else [data.values[i] for i in ids]
+
+    def training_items(self, view: View, rows: np.ndarray) -> Any:
+        """Distinct items that some rows hold: what an encoder may `fit` on."""
+        data = self.data(view)
+        ids = np.unique(data.ids[rows])
+        ids = ids[ids >= 0]
+        return data.values.iloc[ids] if hasattr(data.values, "iloc") else [data.values[i] for i in ids]
+
+    def feed(self, view: View, encoder: Encoder, *, encoded: bool) -> Feed:
+        """The view for a network: encoded once now (`encoded`), or decoded, to be encoded within the network.
+
+        Feeds are remembered per encoder object; `forget` drops those of an encoder whose weights change.
+        """
+        key = (view.name, id(encoder) * 2 + encoded)
+        if key not in self._feeds:
+            data = self.data(view)
+            if encoded:
+                features = self._encode(view, encoder, data)
+                feed = Feed(data.ids, features=features, batcher=encoder.batch)
+            else:
+                feed = Feed(data.ids, items=self._decode(view, encoder, data), batcher=self._batcher(view, encoder))
+            self._feeds[key] = (encoder, feed)
+        feed = self._feeds[key][1]
+        feed.ids = self.data(view).ids
+        return feed
+
+    def forget(self, encoder: Encoder) -> None:
+        """Drop remembered feeds of an encoder."""
+        self._feeds = {k: v for k, v in self._feeds.items() if v[0] is not encoder}
+
+    @staticmethod
+    def _batcher(view: View, encoder: Encoder) -> Callable[[Any], dict[str, torch.Tensor]]:
+        return encoder.collate if view.modality == "table" else encoder.batch
+
+    # -- decoding and encoding ----------------------------------------------------------------------------------
+
+    def _decode(self, view: View, encoder: Encoder, data: ViewData) -> Any:
+        """Decoded items by id: in the store on disk for media, in memory for text, the frame itself for tables."""
+        if view.modality == "table":
+            return data.values
+        if view.modality not in MEDIA or self.cache is None:
+            decoded = self._decoded(view, encoder, data, range(len(data.values)), "decode")
+            return dict(decoded)
+        space = self.cache.open(f"decoded-{_decode_key(encoder)}")
+        self._fill(view, encoder, data, space, encode=False)
+        kept = [i for i in range(len(data.keys)) if i in self._readable(data)]
+        return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
+
+    def _encode(self, view: View, encoder: Encoder, data: ViewData) -> np.ndarray:
+        """Features (items, width) by id; zeros where an item is unreadable, whose rows are absent."""
+        if view.modality == "table":
+            frame = data.values
+            pieces = [
+                _forward(encoder, encoder.collate(frame.iloc[i : i + SHARD]), self.device)
+                for i in range(0, len(frame), SHARD)
+            ]
+            return np.concatenate(pieces) if pieces else np.zeros((0, encoder.output_width), np.float32)
+        features = np.zeros((len(data.values), encoder.output_width), np.float32)
+        if encoder.frozen and self.cache is not None:
+            space = self.cache.open(f"encoded-{encoder.fingerprint()}")
+            self._fill(view, encoder, data, space, encode=True)
+            kept = sorted(self._readable(data))
+            if kept:
+                features[kept] = np.stack(space.gather([data.keys[i] for i in kept]))
+            return features
+        for ids, vectors in self._encoded(view, encoder, data, range(len(data.values))):
+            features[ids] = vectors
+        return features
+
+    def _fill(self, view: View, encoder: Encoder, data: ViewData, space: CacheSpace, *, encode: bool) -> None:
+        """Put into the cache what it lacks, a shard at a time, so that a killed run keeps what it did."""
+        lacking = set(space.missing(list(data.keys)))
+        ids = [i for i, key in enumerate(data.keys) if key in lacking]
+        if encode:
+            self.counts["cached"] += len(data.keys) - len(ids)
+        work = (
+            self._encoded(view, encoder, data, ids)
+            if encode
+            else (([i], [array]) for i, array in self._decoded(view, encoder, data, ids, "decode"))
+        )
+        held: list[tuple[str, np.ndarray]] = []
+        for chunk, arrays in work:
+            held += [(data.keys[i], np.asarray(array)) for i, array in zip(chunk, arrays, strict=True)]
+            if len(held) >= SHARD:
+                space.put([k for k, _ in held], [a for _, a in held])
+                held = []
+        if held:
+            space.put([k for k, _ in held], [a for _, a in held])
+
+    def _encoded(
+        self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int]
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Encode items in batches, decoding ahead in threads."""
+        decoded = self._ready(view, encoder, data, ids)
+        while batch := list(islice(decoded, BATCH)):
+            chunk = [i for i, _ in batch]
+            vectors = _forward(encoder, encoder.batch([item for _, item in batch]), self.device)
+            self.counts["encoded"] += len(chunk)
+            yield chunk, vectors
+
+    def _ready(self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """Decoded items: from a feed that is already there, else decoded now."""
+        known = self._feeds.get((view.name, id(encoder) * 2))
+        if known is None:
+            return self._decoded(view, encoder, data, _by_length(data, ids), "encode")
+        return ((i, known[1].items[i]) for i in ids if i in known[1].items)
+
+    def _decoded(
+        self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int], what: str
+    ) -> Iterator[tuple[int, Any]]:
+        """Decode items in worker threads, in order, a bounded number ahead; unreadable ones become absent."""
+
+        def one(i: int) -> tuple[int, Any]:
+            try:
+                return i, encoder.decode(data.values[i])
+            except DataError as error:
+                return i, error
+
+        bad: dict[int, str] = {}
+        with (
+            ThreadPoolExecutor(max(1, self.workers)) as pool,
+            stage(self.progress if len(ids) else None, f"{what} {view.name}", len(ids)) as bar,
+        ):
+            queue = iter(ids)
+            ahead = [pool.submit(one, i) for i in islice(queue, BATCH * 2)]
+            while ahead:
+                i, item = ahead.pop(0).result()
+                ahead += [pool.submit(one, j) for j in islice(queue, 1)]
+                bar.advance()
+                if isinstance(item, DataError):
+                    bad[i] = str(item)
+                else:
+                    yield i, item
+        if bad:
+            self._mark_absent(view, data, bad)
+
+    def _readable(self, data: ViewData) -> set[int]:
+        return set(np.unique(data.ids[data.ids >= 0]).tolist())
+
+    def _mark_absent(self, view: View, data: ViewData, bad: dict[int, str]) -> None:
+        rows = np.flatnonzero(np.isin(data.ids, list(bad)).any(axis=1))
+        data.ids[np.isin(data.ids, list(bad))] = -1
+        self.counts["unreadable"] += len(bad)
+        shown = "; ".join(list(bad.values())[:3])
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        self.problems.append(
+            Problem(
+                "unreadable",
+                view.name,
+                f"{len(bad)} unreadable {view.modality} item(s) are treated as absent: {shown}{more}",
+                tuple(int(r) for r in rows[:100]),
+                len(rows),
+            )
+        )
+
+
+def _by_length(data: ViewData, ids: Sequence[int]) -> Sequence[int]:
+    """Texts by length, so that a batch pads little; other items in their order."""
+    if not len(ids) or not isinstance(data.values[ids[0]], str):
+        return ids
+    return sorted(ids, key=lambda i: len(data.values[i]))
+
+
+def _decode_key(encoder: Encoder) -> str:
+    """What a decoded item depends on: the encoder's class, version, settings and learned values, not its weights."""
+    import hashlib
+    import json
+
+    plain = [type(encoder).__name__, encoder.version, encoder.settings, dict(encoder.learned())]
+    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+@torch.inference_mode()
+def _forward(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str) -> np.ndarray:
+    encoder.to(device).eval()
+    vectors: np.ndarray = encoder({k: t.to(device) for k, t in tensors.items()}).pooled.float().cpu().numpy()
+    return vectors

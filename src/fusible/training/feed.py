@@ -1,0 +1,62 @@
+"""Feeds: where a view's batches come from, decoded items or encoded ones, each distinct item once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from fusible.types import Encoded, ViewBatch
+
+Batcher = Callable[[Sequence[Any]], dict[str, torch.Tensor]]
+
+
+@dataclass(slots=True)
+class Feed:
+    """Batches of one view.
+
+    `ids` (rows, slots) index distinct items, -1 where absent. Either `features` (items, width) holds them encoded,
+    or `items` holds them decoded (a sequence, or a DataFrame for a table view) and `batcher` stacks them.
+    """
+
+    ids: np.ndarray
+    features: np.ndarray | None = None
+    items: Any = None
+    batcher: Batcher | None = None
+
+    @property
+    def presence(self) -> np.ndarray:
+        """Bool, shape (rows,)."""
+        present: np.ndarray = (self.ids >= 0).any(axis=1)
+        return present
+
+    def batch(self, rows: np.ndarray, device: str = "cpu") -> ViewBatch:
+        """The view's batch for some rows, with its distinct items on `device`."""
+        chosen = self.ids[rows]
+        distinct, inverse = np.unique(chosen, return_inverse=True)
+        index = inverse.reshape(chosen.shape)
+        if len(distinct) and distinct[0] < 0:
+            distinct, index = distinct[1:], index - 1
+        place = torch.from_numpy(np.ascontiguousarray(index)).to(device)
+        if self.features is not None:
+            vectors = torch.from_numpy(self.features[distinct]).to(device)
+            mask = torch.ones(len(distinct), 1, dtype=torch.bool, device=device)
+            return ViewBatch(place, encoded=Encoded(vectors.unsqueeze(1), mask, vectors))
+        if not len(distinct):
+            return ViewBatch(place, encoded=self._nothing(device))
+        tensors = self._stack(distinct)
+        return ViewBatch(place, tensors={name: tensor.to(device) for name, tensor in tensors.items()})
+
+    def _stack(self, distinct: np.ndarray) -> dict[str, torch.Tensor]:
+        if self.batcher is None:
+            raise TypeError("a feed of decoded items needs the encoder's batcher")
+        chosen = self.items.iloc[distinct] if hasattr(self.items, "iloc") else [self.items[i] for i in distinct]
+        return self.batcher(chosen)
+
+    def _nothing(self, device: str) -> Encoded:
+        width = int(getattr(self.batcher, "__self__").output_width)  # noqa: B009
+        empty = torch.zeros(0, width, device=device)
+        return Encoded(empty.unsqueeze(1), torch.ones(0, 1, dtype=torch.bool, device=device), empty)
