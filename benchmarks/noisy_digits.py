@@ -56,11 +56,13 @@ def noisy_image(image: np.ndarray, rng: np.random.Generator) -> bytes:
 
 
 def noisy_sound(samples: np.ndarray, rng: np.random.Generator) -> bytes:
-    """Cut or pad a recording to 1 s and add white noise at `SNR_DB` of that second; WAV of 32-bit floats."""
-    second = np.zeros(RATE)
-    second[: min(len(samples), RATE)] = samples[:RATE]
-    deviation = np.sqrt(np.mean(second**2) / 10 ** (SNR_DB / 10))
-    noisy = second + rng.normal(0.0, deviation, RATE)
+    """Cut or pad a recording to 1 s and add white noise at `SNR_DB`; WAV of 32-bit floats.
+
+    The signal's power is that of the recording, without the silence that pads it.
+    """
+    kept = samples[:RATE]
+    deviation = np.sqrt(np.mean(kept**2) / 10 ** (SNR_DB / 10))
+    noisy = np.pad(kept, (0, RATE - len(kept))) + rng.normal(0.0, deviation, RATE)
     buffer = io.BytesIO()
     wavfile.write(buffer, RATE, noisy.astype(np.float32))  # libsndfile would add the time of day to such a file
     return buffer.getvalue()

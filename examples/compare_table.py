@@ -6,7 +6,7 @@ import pandas as pd
 import fusible
 
 rng = np.random.default_rng(0)
-size = 300
+size = 150
 mood = rng.integers(0, 2, size)
 words = {0: ["dull", "broken", "late"], 1: ["bright", "solid", "quick"]}
 frame = pd.DataFrame(

@@ -12,7 +12,7 @@ rng = np.random.default_rng(0)
 folder = Path("pictures")
 folder.mkdir(exist_ok=True)
 rows = []
-for i in range(200):
+for i in range(80):
     bright = int(rng.integers(2))
     path = folder / f"{i}.png"
     Image.fromarray(rng.integers(100 * bright, 120 + 100 * bright, (24, 24), dtype=np.uint8)).save(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,12 +64,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One media cell: where it stands in the table, and its path or its bytes (exactly one of both)."""
+    """One media cell: where it stands in the table, and its path or its bytes (exactly one of both).
+
+    Bytes may be a view into the table, so that they are not copied; `fusible.data.media.read_bytes` gives `bytes`.
+    """
 
     column: str
     row: int
     path: str | None = None
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
 
     @property
     def where(self) -> str:
@@ -96,8 +99,7 @@ class ViewData:
     @property
     def presence(self) -> np.ndarray:
         """Bool, shape (rows,): whether the row has at least one item."""
-        present: np.ndarray = (self.ids >= 0).any(axis=1)
-        return present
+        return cast("np.ndarray", (self.ids >= 0).any(axis=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusible.data.cells import absent, as_names, as_numbers, normalise, parse_numbers
+from fusible.data.cells import ByteCells, absent, as_names, as_numbers, normalise, parse_numbers
 from fusible.errors import DataError
 
 
@@ -97,6 +97,14 @@ def test_one_type_stands_for_all_of_its_sort():
         "decimal": 2,
         "integer": 2,
     }
+
+
+@given(st.lists(st.lists(st.one_of(st.none(), st.binary(max_size=5)), max_size=5), max_size=4), st.data())
+def test_bytes_are_seen_without_copying(chunks, data):
+    cells = pa.chunked_array([pa.array(chunk, pa.large_binary()) for chunk in chunks], pa.large_binary())
+    cells = cells.slice(data.draw(st.integers(0, len(cells))))
+    seen = ByteCells(cells)
+    assert [bytes(seen[row]) for row in range(len(cells))] == [cell or b"" for cell in cells.to_pylist()]
 
 
 def test_media_structs_give_bytes_or_paths():

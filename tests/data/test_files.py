@@ -122,3 +122,15 @@ def test_scanning_for_ragged_rows_leaves_the_csv_module_as_it_was(tmp_path):
         load_file(tmp_path / "t.csv")
     assert csv.field_size_limit() == limit
     assert list(csv.reader(io.StringIO("a,b"))) == [["a", "b"]]
+
+
+def test_a_large_parquet_file_is_mapped_from_disk(tmp_path, monkeypatch):
+    table = pa.table({"a": [b"x" * 10_000] * 1000, "b": ["y"] * 1000, "c": range(1000)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=300)
+    small = load_file(tmp_path / "t.parquet")
+    monkeypatch.setattr(files, "IN_MEMORY", 0)
+    before = pa.total_allocated_bytes()
+    mapped = load_file(tmp_path / "t.parquet")
+    assert pa.total_allocated_bytes() - before < 2_000_000
+    assert mapped.equals(small)
+    assert mapped.nbytes > 10_000_000

@@ -84,7 +84,7 @@ def make_study(kind="multiclass", classes=5, rows=300, seed=0, **changes):
             }
         ],
         "problems": [Problem("unreadable", "image", "2 pictures cannot be decoded: truncated", (3, 17), 2)],
-        "settings": {"device": "cpu", "training": {"epochs": 12, "learning_rate": 0.002}},
+        "settings": {"device": "cpu", "training": {"epochs": 12, "learning_rate": 0.00025}},
         "command": "fusible compare table.csv --target answer --seed 0 -o study",
         "versions": {"fusible": "0.1.0", "torch": "2.13.0"},
         "seconds": {"read": 0.4, "encode": 12.2, "feature:concat": 63.0},

@@ -53,7 +53,7 @@ def test_page_is_whole_and_says_everything(study, kind):
     for row in result.strategies:
         assert row.name in text
         assert f"{row.test.score:.3f}" in text.replace("−", "-")
-    for said in (result.command, "training.learning_rate", "0.002", "words with spaces", "98.0 %", "2.13.0"):
+    for said in (result.command, "training.learning_rate", "0.00025", "words with spaces", "98.0 %", "2.13.0"):
         assert said in text
     assert "2 pictures cannot be decoded" in text
     assert len([a for a in page.named("svg") if a["class"].startswith("forest")]) == len(result.strategies)

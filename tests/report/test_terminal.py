@@ -46,14 +46,17 @@ def test_verdict_notes_and_problems_are_said(study):
     assert "unreadable 9 pictures [bad] (rows 0, 1, 2, 3, 4, 5, 6, 7, …)" in text
 
 
-def test_inspection():
+@pytest.mark.parametrize(
+    "views", [[{"name": "table", "columns": ["price", "rooms"]}], {"table": {"columns": ["price", "rooms"]}}]
+)
+def test_inspection(views):
     inspection = {
         "rows": 1200,
         "columns": [
             {"name": "photo [1]", "modality": "image", "reason": "paths", "coverage": 0.5, "distinct": 7},
             {"name": "price", "modality": "number", "reason": "floats", "coverage": 1.0, "distinct": None},
         ],
-        "views": [{"name": "table", "columns": ["price", "rooms"]}],
+        "views": views,
         "problems": [{"kind": "leak", "message": "price tells the target", "column": "price", "severity": "error"}],
     }
     text = " ".join(printed(print_inspection, inspection).split())

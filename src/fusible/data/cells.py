@@ -83,6 +83,32 @@ def _media_struct(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     return data
 
 
+class ByteCells:
+    """Cells of a bytes column without copying them: Arrow's own scalars copy, these are views into the table.
+
+    >>> bytes(ByteCells(pa.chunked_array([[b"a"], [b"bc", b"d"]], pa.large_binary()))[1])
+    b'bc'
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._starts = np.cumsum([0, *(len(chunk) for chunk in column.chunks)])
+        self._ends: list[np.ndarray] = []
+        self._data: list[memoryview] = []
+        for chunk in column.chunks:
+            _, ends, data = chunk.buffers()
+            count = chunk.offset + len(chunk) + 1
+            self._ends.append(
+                np.frombuffer(ends, np.int64, count)[chunk.offset :] if len(chunk) else np.zeros(1, np.int64)
+            )
+            self._data.append(memoryview(b"" if data is None else data))
+
+    def __getitem__(self, row: int) -> memoryview:
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        place = row - int(self._starts[number])
+        ends = self._ends[number]
+        return self._data[number][int(ends[place]) : int(ends[place + 1])]
+
+
 def absent(column: pa.ChunkedArray) -> np.ndarray:
     """Bool (rows,): whether the cell is null, NaN, or empty (blank text, no bytes, no labels)."""
     kind = column.type

@@ -8,9 +8,10 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from fusible.data.cells import absent, as_names, is_binary, is_list
+from fusible.data.cells import absent, as_names, is_list
 from fusible.data.dataset import Dataset
 from fusible.data.leakage import is_regression, leaks
 from fusible.data.media import decode_audio, decode_image, decode_video
@@ -73,7 +74,7 @@ def _dull(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "empty column", column.name, "every cell is empty; the column is not used", count=dataset.rows
             )
-        elif column.role is Role.INPUT and not is_binary(cells.type) and column.modality in _COMPARED:
+        elif column.role is Role.INPUT and column.modality in _COMPARED and not pa.types.is_nested(cells.type):
             counts = pc.value_counts(cells.filter(pc.invert(pc.is_null(cells)))).field("counts")
             share = max(counts.to_pylist()) / int(there.sum())
             if share >= NEAR_CONSTANT and dataset.rows > 1:

@@ -50,7 +50,7 @@ def read_bytes(media: Media) -> bytes:
     b'abc'
     """
     if media.data:
-        return media.data
+        return bytes(media.data)
     with open_media(media) as stream:
         return stream.read()
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
@@ -20,6 +21,9 @@ LINES = {".jsonl", ".ndjson"}
 PARQUET = {".parquet", ".pq"}
 NULLS = ("", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>")
 """Unquoted spellings of a missing cell in CSV and TSV."""
+IN_MEMORY = 256 * 1024 * 1024
+"""Bytes (unpacked) from which on a Parquet table is mapped from disk, not held in memory."""
+_SPOOLED = 256
 _BLOCKS = (1 << 24, 1 << 27, 1 << 30)
 """Bytes read at a time: larger ones are tried where a row does not fit."""
 _STRADDLES = ("straddling", "block size", "block_size")
@@ -70,10 +74,26 @@ def check_names(names: list[str], where: str) -> None:
 
 def _load_parquet(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path, memory_map=True)
+        with pq.ParquetFile(path, memory_map=True) as file:
+            groups = (file.metadata.row_group(index) for index in range(file.metadata.num_row_groups))
+            large = sum(group.total_byte_size for group in groups) > IN_MEMORY
+            table = _spool(file) if large else file.read()
     except pa.ArrowException as error:
         raise DataError(f"{path}: not a readable Parquet file: {_line(error)}; write it again") from None
     return table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
+
+
+def _spool(file: pq.ParquetFile) -> pa.Table:
+    """Unpack to a temporary Arrow file and map it: its pages come and go with use, memory stays flat.
+
+    The file is deleted as soon as it is mapped; its space is freed with the table.
+    """
+    with TemporaryDirectory(prefix="fusible-", ignore_cleanup_errors=True) as folder:
+        path = str(Path(folder) / "table.arrow")
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, file.schema_arrow) as writer:
+            for batch in file.iter_batches(batch_size=_SPOOLED):
+                writer.write_batch(batch)
+        return pa.ipc.open_file(pa.memory_map(path)).read_all()
 
 
 def _load_lines(path: Path) -> pa.Table:

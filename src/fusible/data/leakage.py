@@ -11,7 +11,8 @@ from fusible.data.dataset import Dataset
 from fusible.types import Modality, Problem, Role
 
 SUSPECT = 0.98
-"""Reported from this cross-validated score on: the share of the majority guess's errors avoided, or R²."""
+"""Reported from this cross-validated score on: the share of the majority guess's errors avoided, or R² of the
+target's ranks."""
 ROWS = 20_000
 """Rows looked at, drawn with seed 0."""
 FOLDS = 3
@@ -30,7 +31,7 @@ def leaks(dataset: Dataset, target: str) -> Iterator[Problem]:
         return
     column = dataset.table.column(target).take(rows)
     regression = is_regression(dataset, target)
-    truth = as_numbers(column) if regression else as_names(column)
+    truth = _ranks(as_numbers(column)) if regression else as_names(column)
     for name in dataset.names(Role.INPUT):
         modality = dataset.columns[name].modality
         cells = dataset.table.column(name).take(rows)
@@ -56,6 +57,11 @@ def is_regression(dataset: Dataset, target: str) -> bool:
     if dataset.columns[target].modality is not Modality.NUMBER:
         return False
     return len(np.unique(as_numbers(dataset.table.column(target)))) > CLASSES
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Give ranks, equal ones where values are equal: a few large values must not decide."""
+    return np.searchsorted(np.sort(values), values).astype(np.float64)
 
 
 def _codes(names: np.ndarray) -> np.ndarray:

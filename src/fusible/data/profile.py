@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fusible.data.cells import CODE, absent, is_binary, is_string, parse_numbers
+from fusible.data.cells import CODE, ByteCells, absent, is_binary, is_string, parse_numbers
 from fusible.data.kinds import by_bytes, by_path, resolve
 from fusible.types import Modality
 
@@ -54,8 +54,8 @@ def profile(name: str, column: pa.ChunkedArray, root: Path | None) -> Profile:
     there = ~absent(column)
     rows, present = len(column), int(there.sum())
     if is_binary(kind):
-        sample = [memoryview(column[int(row)].as_buffer())[:16].tobytes() for row in _sample(there)]
-        media, share = _most([by_bytes(data) for data in sample])
+        cells = ByteCells(column)
+        media, share = _most([by_bytes(bytes(cells[row][:16])) for row in _sample(there).tolist()])
         return Profile(name, kind, rows, present, -1, media=media, media_share=share)
     if is_string(kind):
         return _profile_text(name, column.filter(pa.array(there)), rows, root)

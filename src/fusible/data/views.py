@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fusible.data.audio import has_sound
-from fusible.data.cells import absent, as_names, as_numbers, is_binary
+from fusible.data.cells import ByteCells, absent, as_names, as_numbers, is_binary
 from fusible.data.content import DIGEST, content_key, text_key
 from fusible.data.kinds import resolve
 from fusible.data.schema import known
@@ -85,10 +85,9 @@ def _sounds(column: pa.ChunkedArray, name: str, root: Path | None) -> bool:
 
 def media_cell(column: pa.ChunkedArray, name: str, row: int, root: Path | None) -> Media:
     """Return the media of one present cell."""
-    value = column[row].as_py()
-    if isinstance(value, bytes):
-        return Media(name, row, data=value)
-    return Media(name, row, path=str(resolve(value, root)))
+    if is_binary(column.type):
+        return Media(name, row, data=ByteCells(column)[row])
+    return Media(name, row, path=str(resolve(column[row].as_py(), root)))
 
 
 @dataclass(slots=True)
@@ -132,11 +131,10 @@ def _add_bytes(
     pool: Pool, column: pa.ChunkedArray, name: str, rows: np.ndarray, root: Path | None, workers: int
 ) -> list[int]:
     ids = []
+    cells = ByteCells(column)
     for row in rows.tolist():
-        scalar = column[row]
-        key = blake2b(scalar.as_buffer(), digest_size=DIGEST).hexdigest()
-        known_id = pool.keys.get(key)
-        ids.append(pool.add(key, Media(name, row, data=scalar.as_py())) if known_id is None else known_id)
+        view = cells[row]
+        ids.append(pool.add(blake2b(view, digest_size=DIGEST).hexdigest(), Media(name, row, data=view)))
     return ids
 
 

@@ -46,7 +46,7 @@ class Encoder(nn.Module, ABC):
         super().__init__()
         self.settings: dict[str, Plain] = settings
 
-    def fit(self, values: Sequence[Any]) -> None:  # noqa: B027  (nothing to learn is the common case)
+    def fit(self, values: Sequence[Any]) -> None:
         """Learn vocabulary or statistics from training items; never sees labels."""
 
     @abstractmethod
@@ -72,7 +72,7 @@ class Encoder(nn.Module, ABC):
         """What `fit` learned and buffers do not hold, as JSON values."""
         return {}
 
-    def restore(self, learned: Mapping[str, Any]) -> None:  # noqa: B027
+    def restore(self, learned: Mapping[str, Any]) -> None:
         """Take back what `learned` gave, and shape the buffers for `load_state_dict`."""
 
     def fingerprint(self) -> str:
@@ -90,10 +90,11 @@ class Encoder(nn.Module, ABC):
 
     # -- predictors of their own (`predicts = True`) ------------------------------------------------------------
 
-    def fit_target(
-        self, values: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int
-    ) -> None:
-        """Fit on labelled items. `target`: class ids, (rows, labels) of 0/1, or values; `valid` only for early stopping."""
+    def fit_target(self, values: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int) -> None:
+        """Fit on labelled items; `valid` only for early stopping and choosing settings.
+
+        `target`: class ids (rows,), 0/1 (rows, labels), or values (rows,).
+        """
         raise TypeError(f"{type(self).__name__} is no predictor of its own: check `predicts` before calling")
 
     def predict_scores(self, values: Any) -> np.ndarray:
@@ -104,5 +105,5 @@ class Encoder(nn.Module, ABC):
         """Further text files of the model folder (LightGBM models), by name."""
         return {}
 
-    def restore_texts(self, texts: Mapping[str, str]) -> None:  # noqa: B027
+    def restore_texts(self, texts: Mapping[str, str]) -> None:
         """Take back what `texts` gave."""

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees by LightGBM (Ke et al. 2017): size and number of trees chosen by validation, seeds averaged."""
+"""Gradient-boosted trees by LightGBM (Ke et al. 2017): size and number chosen by validation, seeds averaged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def boost(
 
 
 def mean_prediction(models: Sequence[Any], rows: np.ndarray, threads: int) -> np.ndarray:
-    """Mean over models of their predictions: (rows,) values or probabilities of the second class, or (rows, classes)."""
+    """Mean of models' predictions: (rows,) values or probabilities of the second class, or (rows, classes)."""
     total: np.ndarray = np.mean([np.asarray(model.predict(rows, num_threads=threads)) for model in models], axis=0)
     return total
 
@@ -98,7 +98,7 @@ def _cross_validated(problem: Problem, params: dict[str, Any]) -> tuple[float, i
     folds = min(5, len(problem.rows) // 2)
     if folds < 2:
         return 0.0, 1
-    curve = lightgbm.cv(
+    curve: dict[str, Any] = lightgbm.cv(
         params,
         _dataset(problem, params),
         num_boost_round=ROUNDS,

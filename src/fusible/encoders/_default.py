@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from fusible.errors import DataError
 from fusible.types import Media, Modality, View, ViewData
 
 Choice = tuple[tuple[str, ...], str]
+T = TypeVar("T")
 
 TEXTS = 2000
 IMAGES = 64
@@ -81,7 +83,7 @@ def _image(items: Sequence[Media]) -> Choice:
 def _short_side(item: Media) -> int | None:
     """Short side in pixels; None for an unreadable image, which the table's check names."""
     try:
-        return min(decode_image(item).shape[:2])
+        return int(min(decode_image(item).shape[:2]))
     except DataError:
         return None
 
@@ -92,7 +94,7 @@ def _audio(count: int) -> Choice:
     return ("audio_stats",), f"{count} distinct training sounds: too few to train on"
 
 
-def _spread[T](items: Sequence[T], count: int) -> list[T]:
+def _spread(items: Sequence[T], count: int) -> list[T]:
     """At most `count` evenly spaced items."""
     places = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).astype(int))
     return [items[i] for i in places.tolist()]

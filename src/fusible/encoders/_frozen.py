@@ -21,8 +21,8 @@ class FrozenEncoder(Encoder):
         self.requires_grad_(False)
         self.eval()
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002  (a frozen encoder has no training mode)
-        """Stay in evaluation mode."""
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, whatever `mode`."""
         return super().train(False)
 
 

@@ -13,9 +13,9 @@ UNSPACED = (
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
 LETTER = re.compile(r"[^\W\d_]")
 ASCII_WORD = re.compile(r"[a-z']+")
-COMMON_ENGLISH = frozenset(
-    "the of and to a in is it for on with that this as are was be at by from or an not have i you we they he she my "
-    "but so if what which how does do there no yes all can has had its very one your just me his her their".split()
+COMMON_ENGLISH = re.compile(
+    r"\b(?:the|of|and|to|a|in|is|it|for|on|with|that|this|as|are|was|be|at|by|from|or|an|not|have|i|you|we|they|he|she|my"
+    r"|but|so|if|what|which|how|does|do|there|no|yes|all|can|has|had|its|very|one|your|just|me|his|her|their)\b"
 )
 
 
@@ -52,8 +52,8 @@ def is_english(texts: Sequence[str]) -> bool:
     letters = [letter for text in texts for letter in LETTER.findall(text)]
     if sum(letter.isascii() for letter in letters) < 0.9 * len(letters):
         return False
-    found = [ASCII_WORD.findall(text.lower()) for text in texts]
-    total = sum(len(one) for one in found)
+    lowered = [text.lower() for text in texts]
+    total = sum(len(ASCII_WORD.findall(text)) for text in lowered)
     if total < 8 * len(texts):
         return True
-    return sum(word in COMMON_ENGLISH for one in found for word in one) >= 0.15 * total
+    return sum(len(COMMON_ENGLISH.findall(text)) for text in lowered) >= 0.15 * total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,8 +40,7 @@ class AudioLogmelCnn(Encoder):
         self.rate, self.mels, self.max_seconds = rate or HIGHEST_RATE, mels, max_seconds
         self.output_width = width
         widths = (1, 16, 32, 64, 64)
-        self.blocks = nn.ModuleList(conv(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
-        self.blocks.to(memory_format=torch.channels_last)
+        self.blocks = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
         self.join = nn.Linear(widths[-1] * (mels // 8), width)
         self.register_buffer("mean", torch.full((mels,), -8.0))
         self.register_buffer("std", torch.full((mels,), 3.0))

@@ -36,7 +36,7 @@ class ImageCnn(Encoder):
         within("image_cnn", 1, 4, depth=depth)
         self.size = size or LARGEST
         self.output_width = width
-        self.blocks = Blocks(3, (32, 64, 128, width), depth).to(memory_format=torch.channels_last)
+        self.blocks = Blocks(3, (32, 64, 128, width), depth)
         self.register_buffer("mean", torch.full((3,), 0.5))
         self.register_buffer("std", torch.full((3,), 0.5))
 

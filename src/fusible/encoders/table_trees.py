@@ -72,9 +72,7 @@ class TableTrees(Encoder):
         ordered = Columns(self.columns.ordered, {}).values(frame)
         return np.concatenate([self.columns.values(frame), ordered, np.where(codes < 0, np.nan, codes)], axis=1)
 
-    def fit_target(
-        self, values: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int
-    ) -> None:
+    def fit_target(self, values: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int) -> None:
         """Fit the trees: one ensemble, or one per label."""
         if not self.columns.names:
             self.fit(values)

@@ -42,7 +42,8 @@ class TextMinilm(FrozenEncoder):
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(max_length)
         with torch.random.fork_rng(devices=[]):
-            self.model = AutoModel.from_config(AutoConfig.from_pretrained(folder), add_pooling_layer=False)
+            build: Any = AutoModel.from_config
+            self.model = build(AutoConfig.from_pretrained(folder), add_pooling_layer=False)
         weights = load_file(folder / "model.safetensors")
         wanted = self.model.state_dict().keys()
         self.model.load_state_dict({name: tensor for name, tensor in weights.items() if name in wanted})

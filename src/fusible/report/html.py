@@ -199,7 +199,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
         if isinstance(value, Mapping) and value:
             lines += _flat(value, f"{prefix}{name}.")
         else:
-            lines.append((f"{prefix}{name}", _short(value)))
+            lines.append((f"{prefix}{name}", _short(str(value) if isinstance(value, float) else value)))
     return lines
 
 

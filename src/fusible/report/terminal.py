@@ -40,14 +40,16 @@ def print_study(result: StudyResult, console: Console | None = None) -> None:
 
 
 def print_inspection(inspection: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print what is in a table: `columns`, `views` and `problems`, as `Inspection.to_dict()` gives them."""
+    """Print the `columns`, `views` (by name, or a list) and `problems` that `Inspection.to_dict()` gives."""
     console = console or Console()
     rows = inspection.get("rows")
     console.print(
         _mapping_table(f"columns ({rows:,} rows)" if isinstance(rows, int) else "columns", inspection["columns"])
     )
-    if inspection.get("views"):
-        console.print(_mapping_table("views", inspection["views"]))
+    views = inspection.get("views") or {}
+    if views:
+        named = [{"name": name, **view} for name, view in views.items()] if isinstance(views, Mapping) else list(views)
+        console.print(_mapping_table("views", named))
     _print_problems(inspection.get("problems", ()), console)
 
 
