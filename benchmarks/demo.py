@@ -34,7 +34,7 @@ def judge(benchmark: Benchmark, seed: int, scores: dict[str, float], seconds: fl
 
 
 def run(args: Any, seed: int) -> Any:
-    """Run the demo as the command does; in a quick run on 25 pictures of each part, and fewer strategies."""
+    """Run the demo as the command does; in a quick run on six pictures of each part, and fewer strategies."""
     import fusible
     from fusible.tasks.demo import easy_vqa_table
 
@@ -42,7 +42,7 @@ def run(args: Any, seed: int) -> Any:
     if args.quick:
         strategies = ["feature:multiply", "model:average"]
         encoders = {"image": "image_efficientnet", "question": "text_tfidf"}
-        table = easy_vqa_table(limit=25)
+        table = easy_vqa_table(limit=6)
         return fusible.compare(table, "answer", strategies=strategies, encoders=encoders, **options)
     with tempfile.TemporaryDirectory() as folder:
         return fusible.demo(output=Path(folder) / "demo", **options)

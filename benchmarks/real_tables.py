@@ -10,6 +10,8 @@ from typing import Any
 
 from _harness import Benchmark, arguments, data_folder, few, study_rows
 
+QUICK = {"text": "text_tfidf", "image": "image_efficientnet", "table": "table_trees"}
+"""Encoders of a quick run, by modality."""
 FASHION = ("master", "sub", "article", "colour", "usage")
 
 
@@ -46,7 +48,7 @@ def fashion(benchmark: Benchmark, target: str, at_least: float | None = None) ->
 def reviews(benchmark: Benchmark) -> None:
     """Title and text, and attributes with the rating -> recommended or not."""
     path = data_folder("womens_clothing") / "reviews.parquet"
-    columns = {"clothing_id": ":ignore", "__index_level_0__": ":ignore"}
+    columns = {"clothing_id": ":ignore"}
     views = {"text": ["title", "review_text"]}
     result, scores = study(benchmark, path, "recommended_ind", views=views, columns=columns, metric="f1")
     precision = result.strategy("auto").metrics["average_precision"]
@@ -64,16 +66,14 @@ def study(
 
     args = benchmark.arguments
     data = fusible.read(path, columns=columns, views=views, target=target)
-    strategies = None
+    options = {"columns": columns, "views": views, "metric": metric}
     if args.quick:
-        data = few(data, 24)
-        strategies = ["single:table", "single:title", "single:text", "single:frontal", "model:average"]
-        strategies = [name for name in strategies if name.split(":")[1] in {*data.views, "average"}]
+        encoders = {name: QUICK[view.modality] for name, view in data.views.items()}
+        data = few(data, 16)
+        options |= {"strategies": ["model:average"], "encoders": encoders}
     found = []
     for seed in args.seeds:
-        result = fusible.compare(
-            data, target, metric=metric, strategies=strategies, seed=seed, device=args.device, cache=args.cache
-        )
+        result = fusible.compare(data, target, seed=seed, device=args.device, cache=args.cache, **options)
         found.append((result, study_rows(benchmark, result, table=path.stem, target=target, seed=seed)))
     return found[0]
 

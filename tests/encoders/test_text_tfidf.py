@@ -103,7 +103,8 @@ def test_tiny_vocabularies_encode_and_predict(texts):
 def test_the_vocabulary_is_capped_at_the_most_frequent_terms():
     encoder = TextTfidf(features=2)
     encoder.fit(TEXTS)
-    assert encoder.terms == ["dress", "red"] or len(encoder.terms) == 2
+    assert len(encoder.terms) == 2
+    assert "red" in encoder.terms
 
 
 def test_predicting_before_fitting_is_an_error():

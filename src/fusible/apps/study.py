@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fusible.evaluation.study import StudyResult
     from fusible.tasks.model import Model
 
+HELD = frozenset({"report.html", "study.json", "best"})
+"""All that a study's folder holds."""
+
 
 def compare(data: Any, target: str, *, output: str | Path | None = None, **options: Any) -> StudyResult:
     """Fit every strategy on one split, say whether fusing helps, and with `output` write the study's folder.
@@ -65,8 +68,10 @@ def check_study(place: Path) -> Path:
     """Refuse, before any work, a place that holds something else than a study."""
     if place.exists() and not place.is_dir():
         raise DataError(f"{place}: expected a folder to write the study to, got a file; choose another -o")
-    if place.is_dir() and any(place.iterdir()) and not (place / "study.json").is_file():
-        raise DataError(f"{place}: expected a new path, an empty folder or an earlier study; choose another -o")
+    if place.is_dir():
+        found = {path.name for path in place.iterdir()}
+        if found and ("study.json" not in found or found - HELD):
+            raise DataError(f"{place}: expected a new path, an empty folder or an earlier study; choose another -o")
     return place
 
 

@@ -63,7 +63,7 @@ def _params(problem: Problem, leaves: int, rate: float, threads: int, seed: int)
         "learning_rate": rate,
         "num_leaves": leaves,
         "min_data_in_leaf": 5 if len(problem.rows) < 1000 else 20,
-        "bagging_fraction": 0.7,
+        "bagging_fraction": 0.7 if len(problem.rows) >= 10 else 1.0,
         "bagging_freq": 1,
         "feature_fraction": 0.75,
         "min_data_in_bin": 1 if len(problem.rows) < 1000 else 3,

@@ -69,6 +69,7 @@ class TableMlp(Encoder):
             nn.Linear(2 * self.width, self.width),
             nn.ReLU(),
         )
+        self.train(self.training)  # new layers take the mode that the encoder is in
 
     def fit(self, values: Sequence[Any] | pd.DataFrame) -> None:
         """Learn columns, levels, mean and deviation, and the quantile bins of every number."""

@@ -94,7 +94,7 @@ class TextTfidf(FrozenEncoder):
         """Weigh the terms of a text."""
         counts = Counter(self.ids[term] for term in self.analyze(value) if term in self.ids)
         ids = np.array(sorted(counts), dtype=np.int64)
-        weights = (1.0 + np.log([counts[i] for i in ids.tolist()])) * self.idf.numpy()[ids]
+        weights = (1.0 + np.log([counts[i] for i in ids.tolist()])) * self.idf.cpu().numpy()[ids]
         length = float(np.linalg.norm(weights))
         return ids, (weights / length if length else weights).astype(np.float32)
 

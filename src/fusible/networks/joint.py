@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,13 +29,15 @@ class Joint(nn.Module):
         self.encoders = nn.ModuleList(encoders.values())
         self.positions = {view: i for i, view in enumerate(encoders)}
         self.operator = operator
-        self.head = Head(int(operator.output_width), outputs, dropout)
+        parts: Any = operator
+        self.views: tuple[str, ...] = tuple(parts.views)
+        self.head = Head(int(parts.output_width), outputs, dropout)
 
     def forward(self, batches: Mapping[str, ViewBatch]) -> torch.Tensor:
         """Outputs (rows, outputs): logits, or standardised values."""
         encoded: dict[str, Encoded] = {}
         present: list[torch.Tensor] = []
-        for view in self.operator.views:
+        for view in self.views:
             batch = batches[view]
             items = batch.encoded if batch.encoded is not None else self.encoders[self.positions[view]](batch.tensors)
             encoded[view] = gather(items, batch.index)

@@ -26,7 +26,7 @@ from fusible.tasks.singles import Candidate, best_candidate, fit_single
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.target import Target, read_target
 from fusible.tasks.transform import with_best_transform
-from fusible.types import Role, View
+from fusible.types import View
 
 
 @dataclass(slots=True)
@@ -126,9 +126,8 @@ def prepare(
 ) -> tuple[Context, tuple[View, ...]]:
     """Read the table, its target and its split; the study's fixed parts and its views."""
     dataset: Dataset = read(data, columns=columns, views=views, target=target)
-    names = dataset.names(Role.TARGET)
-    cells = dataset.to_pandas([names[0]])[names[0]]
-    goal, encoded = read_target(dataset.columns[names[0]], cells)
+    cells = dataset.to_pandas([target])[target]
+    goal, encoded = read_target(dataset.columns[target], cells)
     chosen_metric = _metric(metric, goal)
     if not dataset.views:
         raise TargetError(f"target {target!r}: expected at least one other input column, found none to predict it from")

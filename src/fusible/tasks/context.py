@@ -76,6 +76,10 @@ class Context:
         """Seeded (rest, fold) pairs of some rows, stratified by class and kept whole by group."""
         return folds(rows, self.learned, self.source.dataset.group_values(), self.task, self.seed)
 
+    def training_folds(self, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The (rest, fold) pairs of all training rows, cut to some: a row is in the same fold in every strategy."""
+        return [(np.intersect1d(rest, rows), np.intersect1d(fold, rows)) for rest, fold in self.folds(self.split.train)]
+
 
 @dataclass(slots=True)
 class Fitted:

@@ -40,15 +40,22 @@ def ready_encoder(context: Context, view: View, name: str) -> Encoder:
     """
     items = context.source.training_items(view, context.split.train)
     if not len(items):
-        raise DataError(
-            f"view {view.name!r}: no training row has a readable cell; ignore it: --column {view.columns[0]}=:ignore"
-        )
+        raise _nothing(view)
     with seeded(context.seed):
         encoder: Encoder = resolve(name, view.modality)
         encoder.fit(items)
     if not encoder.predicts:
         context.source.feed(view, encoder, encoded=encoder.frozen)
+    if not len(context.present([view], context.split.train)):
+        raise _nothing(view)
     return encoder
+
+
+def _nothing(view: View) -> DataError:
+    ignore = " ".join(f"--column {name}=:ignore" for name in view.columns)
+    return DataError(
+        f"view {view.name!r}: no training row has a readable cell; mend the files or leave it out: {ignore}"
+    )
 
 
 def _check(view: View, name: str) -> None:

@@ -29,10 +29,12 @@ def fit_feature(context: Context, operator: str, chosen: list[Candidate]) -> Fit
     settings = head_settings(len(rows))
     held_out = empty_scores(context)
     if len(rows) < SMALL and all(is_cheap(c.view, c.encoder) for c in chosen):
-        for k, (rest, fold) in enumerate(context.folds(rows)):
-            network = copy.deepcopy(node.network)
-            fit_network(context, network, feeds, rest, settings, name=f"{name} fold {k + 1}")
-            held_out[fold] = network_scores(context, network, feeds, fold)
+        for k, (rest, fold) in enumerate(context.training_folds(rows)):
+            if len(rest) and len(fold):
+                blind = {c.view.name: context.source.feed(c.view, c.blind_to(k), encoded=True) for c in chosen}
+                network = copy.deepcopy(node.network)
+                fit_network(context, network, blind, rest, settings, name=f"{name} fold {k + 1}")
+                held_out[fold] = network_scores(context, network, blind, fold)
     fit_network(context, node.network, feeds, rows, settings, name=name)
     held_out[context.split.valid] = node.scores(context.source, context.split.valid)
     return Fitted(name, "feature", node, held_out, time.perf_counter() - start)

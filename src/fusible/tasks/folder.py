@@ -13,7 +13,8 @@ import numpy as np
 import torch
 import yaml
 
-from fusible.errors import DataError, ModelFormatError
+from fusible.errors import DataError, MissingExtraError, ModelFormatError
+from fusible.evaluation.metrics import metric_of
 from fusible.tasks import pack
 from fusible.tasks.model import Model
 from fusible.tasks.target import Target
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMAT = 1
+REQUIRED = frozenset({"config.yaml", "weights.safetensors"})
+HELD = REQUIRED | {"preprocessing", "trees", "README.md"}
+"""All that a model folder holds."""
 LARGEST = 16 * 2**30
 """Bytes of weights beyond which a folder is refused."""
 
@@ -71,8 +75,10 @@ def check_model(folder: Path) -> Path:
     """Refuse a place that holds something else than a model; the place itself otherwise."""
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: expected a folder to write the model to, got a file; choose another path")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "config.yaml").is_file():
-        raise DataError(f"{folder}: expected a new path, an empty folder or a model folder, got other files")
+    if folder.is_dir():
+        found = {path.name for path in folder.iterdir()}
+        if found and (not found >= REQUIRED or found - HELD):
+            raise DataError(f"{folder}: expected a new path, an empty folder or a model folder, got other files")
     return folder
 
 
@@ -83,8 +89,13 @@ def replace(beside: Path, folder: Path) -> None:
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
     folder.rename(old / "old")
-    beside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        beside.rename(folder)
+    except OSError:
+        (old / "old").rename(folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def load(folder: str | Path) -> Model:
@@ -93,6 +104,7 @@ def load(folder: str | Path) -> Model:
     Raises `ModelFormatError` naming the file, what was expected and what was found.
     """
     place = Path(folder)
+    _refuse_links(place)
     config = _config(place)
     try:
         parts = pack.Packed(
@@ -108,14 +120,26 @@ def load(folder: str | Path) -> Model:
             Column(c["name"], Modality(c["modality"]), Role(c["role"]), str(c["reason"])) for c in config["columns"]
         )
         node = pack.unpack(parts, {view.name: view for view in views}, target.task)
-        return Model(node, target, columns, views, config["metric"], config["threshold"], dict(config["info"]))
-    except ModelFormatError:
+        metric = metric_of(config["metric"], target.task).name
+        threshold = None if config["threshold"] is None else float(config["threshold"])
+        return Model(node, target, columns, views, metric, threshold, dict(config["info"]))
+    except (ModelFormatError, MissingExtraError):
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
         raise ModelFormatError(
-            f"{place}: the model folder is damaged ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"{place}: the model folder is damaged ({type(error).__name__}: {said}); "
             "expected the files as `fusible fit` wrote them, copy or fit it again"
         ) from error
+
+
+def _refuse_links(place: Path) -> None:
+    """A link may point outside the folder: nothing that is read may be one."""
+    for name in sorted(HELD):
+        path = place / name
+        for file in [path, *(path.iterdir() if path.is_dir() and not path.is_symlink() else ())]:
+            if file.is_symlink():
+                raise ModelFormatError(f"{file}: a link, expected a plain file; copy what it points to")
 
 
 def _config(place: Path) -> dict[str, Any]:
@@ -124,13 +148,15 @@ def _config(place: Path) -> dict[str, Any]:
         raise ModelFormatError(f"{place}: expected a model folder with config.yaml, found none; check the path")
     try:
         config = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelFormatError(f"{path}: expected YAML, got a syntax error ({str(error).splitlines()[0]})") from error
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ModelFormatError(f"{path}: expected plain YAML, got what is none ({said})") from error
+    version = config.get("format") if isinstance(config, dict) else None
+    if not isinstance(config, dict) or isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ModelFormatError(f"{path}: expected a mapping with a whole number `format`; is this a Fusible model?")
-    if config["format"] > FORMAT:
+    if version > FORMAT:
         raise ModelFormatError(
-            f"{path}: format {config['format']} is newer than {FORMAT}, which this version knows; upgrade fusible"
+            f"{path}: format {version} is newer than {FORMAT}, which this version knows; upgrade fusible"
         )
     return config
 
@@ -155,7 +181,7 @@ def _arrays(path: Path) -> dict[str, torch.Tensor]:
 def _texts(folder: Path, suffix: str) -> Iterator[tuple[str, str]]:
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if path.suffix == suffix and path.is_file() and not path.is_symlink():
+            if path.suffix == suffix and path.is_file():
                 yield path.stem, path.read_text("utf-8")
 
 

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from torch import nn
 
 from fusible import registry
 from fusible.encoders._base import Encoder
-from fusible.errors import ModelFormatError
+from fusible.errors import ModelFormatError, RegistryError
 from fusible.networks.joint import Joint
-from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode
+from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode, predictions
 from fusible.types import Task, View
 
 PLAIN = (str, int, float, bool, type(None))
+UNSAVED = frozenset({"self", "path"})
+"""Parameters that a folder may not set: a path would lead out of it."""
 
 
 @dataclass(slots=True)
@@ -98,11 +101,11 @@ def unpack(packed: Packed, views: Mapping[str, View], task: Task) -> Node:
 def _encoder(packed: Packed, key: str, entry: Mapping[str, Any]) -> Encoder:
     part = _part("encoders", entry["name"])
     settings = entry["settings"]
-    known = inspect.signature(part.__init__).parameters
+    known = [name for name in inspect.signature(part.__init__).parameters if name not in UNSAVED]
     for name, value in settings.items():
         if name not in known or not isinstance(value, PLAIN):
             raise ModelFormatError(
-                f"config.yaml: encoder {entry['name']!r} has no plain setting {name!r}; expected {list(known)[1:]}"
+                f"config.yaml: encoder {entry['name']!r} has no plain setting {name!r}; expected {known}"
             )
     encoder: Encoder = part(**settings)
     encoder.restore(json.loads(packed.learned.get(key, "{}")))
@@ -117,20 +120,43 @@ def _node(
 ) -> Node:
     key, name = str(plain["key"]), str(plain["name"])
     prior = packed.arrays[f"{key}.prior"].numpy()
+    if prior.shape != (task.outputs,) or not np.isfinite(prior).all():
+        raise ModelFormatError(f"weights.safetensors: {key}.prior: expected {task.outputs} finite values, got {prior}")
     if plain["kind"] == "predictor":
-        return PredictorNode(name, task, prior, views[plain["view"]], encoders[plain["encoder"]])
+        view = views[plain["view"]]
+        encoder = _fitting(view, encoders[plain["encoder"]])
+        if not encoder.predicts:
+            raise ModelFormatError(f"config.yaml: {plain['encoder']!r} predicts nothing by itself; expected a network")
+        return PredictorNode(name, task, prior, view, encoder)
     if plain["kind"] == "network":
         return _network(packed, plain, views, encoders, task, prior)
     if plain["kind"] != "ensemble":
         raise ModelFormatError(
             f"config.yaml: node kind {plain['kind']!r} is unknown; expected predictor, network or ensemble"
         )
+    return _ensemble(packed, plain, views, encoders, task, prior)
+
+
+def _ensemble(
+    packed: Packed,
+    plain: Mapping[str, Any],
+    views: Mapping[str, View],
+    encoders: Mapping[str, Encoder],
+    task: Task,
+    prior: np.ndarray,
+) -> EnsembleNode:
     members = tuple(_node(packed, member, views, encoders, task) for member in plain["members"])
-    start = f"{key}.rule."
+    temperatures = tuple(float(t) for t in plain["temperatures"])
+    if not members or len(temperatures) != len(members) or not all(0 < t < np.inf for t in temperatures):
+        raise ModelFormatError(f"config.yaml: {plain['rule']}: expected one positive temperature for each member")
+    start = f"{plain['key']}.rule."
     state = {n[len(start) :]: t.numpy() for n, t in packed.arrays.items() if n.startswith(start)}
     rule = _part("ensembles", plain["rule"])().restore(task, prior, state)
-    temperatures = tuple(float(t) for t in plain["temperatures"])
-    return EnsembleNode(name, task, prior, rule, plain["rule"], members, temperatures)
+    row, present = [m.prior[None, :] for m in members], np.ones((1, len(members)), bool)
+    tried = rule.predict(predictions(members, row, present, temperatures, task))
+    if tried.shape != (1, task.outputs):
+        raise ModelFormatError(f"weights.safetensors: {start}*: expected {task.outputs} outputs, got {tried.shape[1:]}")
+    return EnsembleNode(str(plain["name"]), task, prior, rule, plain["rule"], members, temperatures)
 
 
 def _network(
@@ -142,11 +168,12 @@ def _network(
     prior: np.ndarray,
 ) -> NetworkNode:
     key, live = plain["key"], tuple(plain["live"])
-    seen = {view: encoders[encoder] for view, encoder in plain["views"].items()}
-    operator = _part("fusion", plain["operator"])(
-        widths={view: encoder.output_width for view, encoder in seen.items()}, width=int(plain["width"])
-    )
-    network = Joint({view: seen[view] for view in live}, operator, task.outputs)
+    seen = {view: _fitting(views[view], encoders[encoder]) for view, encoder in plain["views"].items()}
+    widths = {view: encoder.output_width for view, encoder in seen.items()}
+    build = partial(_part("fusion", plain["operator"]), widths=widths, width=int(plain["width"]))
+    with torch.device("meta"):  # shapes are checked before memory is taken
+        _match(build(), packed, f"{key}.operator")
+    network = Joint({view: seen[view] for view in live}, build(), task.outputs)
     _load(network.operator, packed, f"{key}.operator")
     _load(network.head, packed, f"{key}.head")
     network.eval()
@@ -159,10 +186,24 @@ def _part(family: str, name: Any) -> Any:
         raise ModelFormatError(
             f"config.yaml: {name!r} is no name of a part of {family}; expected lower-case letters, digits, _"
         )
-    return registry.get(family, name)
+    try:
+        return registry.get(family, name)
+    except RegistryError as error:
+        raise ModelFormatError(f"config.yaml: {error}") from None
+
+
+def _fitting(view: View, encoder: Encoder) -> Encoder:
+    if encoder.modality != view.modality:
+        raise ModelFormatError(f"config.yaml: view {view.name!r} is {view.modality}, its encoder's {encoder.modality}")
+    return encoder
 
 
 def _load(module: nn.Module, packed: Packed, key: str) -> None:
+    module.load_state_dict(_match(module, packed, key))
+
+
+def _match(module: nn.Module, packed: Packed, key: str) -> dict[str, torch.Tensor]:
+    """The saved arrays of a module; raises where one is missing or has another shape."""
     start = f"{key}."
     own = module.state_dict()
     state = {n[len(start) :]: t for n, t in packed.arrays.items() if n.startswith(start) and n[len(start) :] in own}
@@ -172,4 +213,4 @@ def _load(module: nn.Module, packed: Packed, key: str) -> None:
             raise ModelFormatError(
                 f"weights.safetensors: {start}{name}: expected shape {tuple(tensor.shape)}, got {got}"
             )
-    module.load_state_dict(state)
+    return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -20,12 +21,20 @@ from fusible.types import Modality, View
 
 @dataclass(slots=True)
 class Candidate:
-    """One encoder of one view, fitted alone. `cheap`: refitting on folds costs little, so it was done."""
+    """One encoder of one view, fitted alone.
+
+    `fold_encoders`, of an encoder that was trained with labels on folds, too: the k-th did not see the k-th fold.
+    """
 
     view: View
     encoder: Encoder
     encoder_name: str
     fitted: Fitted
+    fold_encoders: tuple[Encoder, ...] = ()
+
+    def blind_to(self, fold: int) -> Encoder:
+        """The encoder as it is without the labels of a training fold."""
+        return self.fold_encoders[fold] if self.fold_encoders else self.encoder
 
 
 def fit_single(context: Context, view: View, encoder_name: str, encoder: Encoder) -> Candidate:
@@ -33,13 +42,14 @@ def fit_single(context: Context, view: View, encoder_name: str, encoder: Encoder
     start = time.perf_counter()
     train = context.present([view], context.split.train)
     node: PredictorNode | NetworkNode
+    folded: tuple[Encoder, ...] = ()
     if encoder.predicts:
         node, held_out, encoder = _fit_predictor(context, view, encoder, train)
     else:
-        node, held_out = _fit_headed(context, view, encoder, train)
+        node, held_out, folded = _fit_headed(context, view, encoder, train)
     name = f"single:{view.name}"
     fitted = Fitted(name, "single", node, held_out, time.perf_counter() - start, f"encoder {encoder_name}")
-    return Candidate(view, encoder, encoder_name, fitted)
+    return Candidate(view, encoder, encoder_name, fitted, folded)
 
 
 def is_cheap(view: View, encoder: Encoder) -> bool:
@@ -74,8 +84,10 @@ def _fit_predictor(
     return node, held_out, encoder
 
 
-def _fit_headed(context: Context, view: View, encoder: Encoder, train: np.ndarray) -> tuple[NetworkNode, np.ndarray]:
-    """Fit a head on a frozen encoder's features, or encoder and head together."""
+def _fit_headed(
+    context: Context, view: View, encoder: Encoder, train: np.ndarray
+) -> tuple[NetworkNode, np.ndarray, tuple[Encoder, ...]]:
+    """Fit a head on a frozen encoder's features, or encoder and head together (then also give the folds' encoders)."""
     live = not encoder.frozen
     feed = context.source.feed(view, encoder, encoded=not live)
     train = context.present([view], train)
@@ -92,11 +104,13 @@ def _fit_headed(context: Context, view: View, encoder: Encoder, train: np.ndarra
 
     held_out = empty_scores(context)
     feeds = {view.name: feed}
-    if is_cheap(view, encoder):
-        for k, (rest, fold) in enumerate(context.folds(train)):
-            network = build()
+    folded: list[Encoder] = []
+    for k, (rest, fold) in enumerate(context.training_folds(train) if is_cheap(view, encoder) else ()):
+        network = build()
+        if len(rest) and len(fold):
             fit_network(context, network, feeds, rest, settings, name=f"{view.name} fold {k + 1}")
             held_out[fold] = network_scores(context, network, feeds, fold)
+        folded += [cast("Encoder", blind).eval().requires_grad_(False) for blind in network.encoders]
     network = build()
     fit_network(context, network, feeds, train, settings, group_by=group_by, name=view.name)
     if live:
@@ -114,7 +128,7 @@ def _fit_headed(context: Context, view: View, encoder: Encoder, train: np.ndarra
         {"operator": "concat", "width": operator_width(context)},
     )
     _finish(context, node, held_out)
-    return node, held_out
+    return node, held_out, tuple(folded)
 
 
 def _without_encoder(network: Joint) -> Joint:

@@ -132,7 +132,7 @@ class Source:
             return dict(decoded)
         space = self.cache.open(f"decoded-{_decode_key(encoder)}")
         self._fill(view, encoder, data, space, encode=False)
-        kept = [i for i in range(len(data.keys)) if i in self._readable(data)]
+        kept = sorted(self._readable(data))
         return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
 
     def _encode(self, view: View, encoder: Encoder, data: ViewData) -> np.ndarray:
@@ -206,9 +206,11 @@ class Source:
                 return i, error
 
         bad: dict[int, str] = {}
+        readable = self._readable(data)
+        ids = [i for i in ids if i in readable]
         with (
             ThreadPoolExecutor(max(1, self.workers)) as pool,
-            stage(self.progress if len(ids) else None, f"{what} {view.name}", len(ids)) as bar,
+            stage(self.progress if ids else None, f"{what} {view.name}", len(ids)) as bar,
         ):
             queue = iter(ids)
             ahead = [pool.submit(one, i) for i in islice(queue, BATCH * 2)]

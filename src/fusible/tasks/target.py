@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusible.errors import TargetError
-from fusible.types import Column, Modality, Role, Task
+from fusible.errors import ModelFormatError, TargetError
+from fusible.types import Column, Modality, Task
 
 MAX_CODES = 20
 """A whole-number target with at most so many distinct values, each in ten rows on average, is taken for classes."""
+ALLOWED = {
+    "kind": ("binary", "multiclass", "multilabel", "regression"),
+    "transform": ("identity", "log"),
+    "label_kind": ("text", "integer", "boolean", "number"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Target:
         place = {label: i for i, label in enumerate(self.task.classes)}
         if self.task.kind == "multilabel":
             return _indicator(cells, place)
-        return np.array([place.get(_name(cell, self.label_kind), -1) for cell in cells], np.int64)
+        return np.array([place.get(_name(cell, self.label_kind) or "", -1) for cell in cells], np.int64)
 
     def to_config(self) -> dict[str, Any]:
         """Plain values for the model folder."""
@@ -87,7 +93,16 @@ class Target:
     def from_config(cls, config: Mapping[str, Any]) -> Target:
         """Rebuild from `to_config`."""
         plain = {k: v for k, v in config.items() if k not in {"kind", "classes"}}
-        return cls(task=Task(config["kind"], tuple(map(str, config["classes"]))), **plain)
+        numbers = {k: float(plain[k]) for k in ("mean", "scale", "low", "high")}
+        for name, allowed in ALLOWED.items():
+            if config[name] not in allowed:
+                raise ModelFormatError(f"target: expected {name} of {', '.join(allowed)}, got {config[name]!r}")
+        if not all(map(math.isfinite, numbers.values())) or numbers["scale"] <= 0:
+            raise ModelFormatError(f"target: expected finite numbers and a positive scale, got {numbers}")
+        task = Task(config["kind"], tuple(map(str, config["classes"])))
+        if task.is_classification and task.outputs < 2:
+            raise ModelFormatError(f"target: expected two classes or more, got {list(task.classes)}")
+        return cls(task=task, **{**plain, **numbers})
 
 
 def read_target(column: Column, cells: pd.Series) -> tuple[Target, np.ndarray]:
@@ -117,10 +132,9 @@ def read_target(column: Column, cells: pd.Series) -> tuple[Target, np.ndarray]:
 
 
 def _is_quantity(column: Column, filled: pd.Series) -> bool:
-    forced = column.role is Role.TARGET and column.reason.startswith("given")
     if column.modality is not Modality.NUMBER:
         return False
-    if forced:
+    if column.reason.startswith(f"set to {Modality.NUMBER.value}"):
         return True
     values = pd.to_numeric(filled, errors="coerce").to_numpy(np.float64)
     values = values[np.isfinite(values)]
@@ -133,14 +147,14 @@ def _classes(column: Column, filled: pd.Series) -> Target:
     kind = "text"
     if pd.api.types.is_bool_dtype(filled.infer_objects()):
         kind = "boolean"
-    elif column.modality is Modality.NUMBER or pd.api.types.is_integer_dtype(filled):
-        kind = "integer" if np.all(filled.astype(float) == np.round(filled.astype(float))) else "text"
-    names = {_name(cell, kind) for cell in filled}
+    elif pd.api.types.is_numeric_dtype(filled):
+        finite = filled[np.isfinite(filled.astype(float))]
+        kind = "integer" if np.all(finite == np.round(finite)) else "text"
+    names = {name for cell in filled if (name := _name(cell, kind)) is not None}
     ordered = sorted(names, key=int) if kind == "integer" else sorted(names)
     if len(ordered) < 2:
-        raise TargetError(
-            f"target {column.name!r}: expected two classes or more, got only {ordered[0]!r}; nothing to predict"
-        )
+        got = f"only {ordered[0]!r}" if ordered else "blank or infinite cells only"
+        raise TargetError(f"target {column.name!r}: expected two classes or more, got {got}; choose another column")
     if len(ordered) > max(2, len(filled) // 2):
         raise TargetError(
             f"target {column.name!r}: {len(ordered)} classes in {len(filled)} rows; expected a class to come back: "
@@ -158,9 +172,21 @@ def _multilabel(column: Column, filled: pd.Series) -> Target:
 
 
 def _name(cell: Any, kind: str) -> str | None:
-    if cell is None or (isinstance(cell, float) and not np.isfinite(cell)) or cell is pd.NA:
+    if cell is None or cell is pd.NA or (isinstance(cell, float | np.floating) and not np.isfinite(cell)):
         return None
-    return str(int(cell)) if kind == "integer" else str(cell)
+    if kind == "integer":
+        return _whole(cell)
+    return str(cell) if str(cell).strip() else None
+
+
+def _whole(cell: Any) -> str | None:
+    if isinstance(cell, int | np.integer):
+        return str(int(cell))
+    try:
+        value = float(cell)
+    except (TypeError, ValueError):
+        return None
+    return str(int(value)) if value.is_integer() else None
 
 
 def _indicator(cells: pd.Series, place: Mapping[str, int]) -> np.ndarray:

@@ -30,8 +30,7 @@ class Feed:
     @property
     def presence(self) -> np.ndarray:
         """Bool, shape (rows,)."""
-        present: np.ndarray = (self.ids >= 0).any(axis=1)
-        return present
+        return np.asarray((self.ids >= 0).any(axis=1))
 
     def batch(self, rows: np.ndarray, device: str = "cpu") -> ViewBatch:
         """The view's batch for some rows, with its distinct items on `device`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ def train(
 ) -> History:
     """Train `network` in place on `rows`, and leave it with the weights of the best epoch on `valid`.
 
+    Without validation rows the last epoch is kept.
     `target` holds one entry per row of the table. `group_by` names a view by whose items batches are grouped. Under
     `accelerate launch` or `torchrun` each process takes its share of the batches.
     """
@@ -110,7 +112,7 @@ def train(
                 total, count = total + float(value.detach()) * len(chosen), count + len(chosen)
             history.train.append(total / max(1, count))
             history.valid.append(evaluate_loss(network, feeds, target, valid, loss, place))
-            if best is None or history.valid[-1] < history.valid[history.best]:
+            if best is None or not len(valid) or _better(history):
                 history.best, best = epoch, copy.deepcopy(network.state_dict())
             if on_epoch is not None:
                 on_epoch()
@@ -140,9 +142,14 @@ def evaluate_loss(
 def outputs(network: nn.Module, feeds: Mapping[str, Feed], rows: np.ndarray, size: int = 512) -> np.ndarray:
     """Raw outputs (rows, outputs) of a network, in evaluation mode, in batches of `size` rows."""
     network.eval()
-    pieces = [network(collate(feeds, rows[i : i + size])).float().numpy() for i in range(0, len(rows), size)]
-    width = network.head.linear.out_features if isinstance(network.head, nn.Module) else 0
-    return np.concatenate(pieces) if pieces else np.zeros((0, int(width)), np.float32)
+    starts = range(0, max(1, len(rows)), size)
+    return np.concatenate([network(collate(feeds, rows[i : i + size])).float().numpy() for i in starts])
+
+
+def _better(history: History) -> bool:
+    """Whether the last epoch is the best so far; a loss that is not a number never is."""
+    last, best = history.valid[-1], history.valid[history.best]
+    return last < best or (math.isnan(best) and not math.isnan(last))
 
 
 def _batches(
