@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve each other
 
+import io
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,6 +51,44 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep the feature cache of the user out of the tests."""
     if "FUSIBLE_CACHE" not in os.environ:
         monkeypatch.setenv("FUSIBLE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@contextmanager
+def _quick(trees=10):
+    from fusible.encoders import _boosting
+    from fusible.tasks import features, settings, singles
+    from fusible.training.loop import TrainSettings
+
+    def few(*_):
+        return TrainSettings(epochs=3, batch=32, peak_rate=2e-3)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (singles, features, settings):
+            patch.setattr(module, "head_settings", few)
+            patch.setattr(module, "whole_settings", few)
+        patch.setattr(_boosting, "LEAVES", (4,))
+        patch.setattr(_boosting, "ROUNDS", trees)
+        yield
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """A context in which every training takes three epochs and ten trees: for tests that need no good model."""
+    return _quick
+
+
+@pytest.fixture(scope="session")
+def png():
+    """Bytes of a PNG of some pixels."""
+
+    def encode(pixels):
+        from PIL import Image
+
+        stream = io.BytesIO()
+        Image.fromarray(np.asarray(pixels, np.uint8)).save(stream, "PNG")
+        return stream.getvalue()
+
+    return encode
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def views(seed=0, rows=ROWS, widths=WIDTHS, *, vectors=False):
     return encoded
 
 
-def presence(seed=0, rows=ROWS, columns=len(WIDTHS)):
+def presence(seed=0, rows=ROWS, columns=3):
     """Every second row in a random pattern; row 0 is whole, row 1 holds nothing."""
     drawn = torch.rand(rows, columns, generator=torch.Generator().manual_seed(seed)) < 0.5
     drawn[0], drawn[1] = True, False

@@ -88,9 +88,13 @@ def test_prefetch_that_is_left_early_ends_its_thread():
     feed.close()
     assert threads() == before
     assert len(made) < 20
-    with pytest.raises(RuntimeError, match="consumer"):
+
+    def consume():
         for _ in prefetch(make, range(10_000)):
             raise RuntimeError("consumer")
+
+    with pytest.raises(RuntimeError, match="consumer"):
+        consume()
     assert threads() == before
 
 

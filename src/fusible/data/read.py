@@ -62,7 +62,7 @@ def read(
     >>> rows.views["table"].columns
     ('kind',)
     """
-    if isinstance(source, Dataset) and columns is None and views is None and target is None and like is None:
+    if isinstance(source, Dataset) and not columns and not views and like is None and _has_target(source, target):
         return source
     table, root, textual = _load(source)
     if not table.num_rows or not table.num_columns:
@@ -74,6 +74,11 @@ def read(
         schema = _schema_like(table, like, columns, target, _where(source))
     table = conform(table, schema, problems)
     return Dataset(table, root, schema, default_views(table, root, schema, views), problems)
+
+
+def _has_target(dataset: Dataset, target: str | Sequence[str] | None) -> bool:
+    """Whether a data set needs no other roles than it has."""
+    return target is None or target_names(target, tuple(dataset.columns)) == dataset.names(Role.TARGET)
 
 
 def _where(source: Source) -> str:

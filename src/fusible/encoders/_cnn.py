@@ -30,10 +30,10 @@ def channels_last(module: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, batch normalisation, ReLU."""
+def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Convolution (odd kernel, same padding), batch normalisation, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False),
         SafeBatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
@@ -60,3 +60,18 @@ class Blocks(nn.Module):
                 maps = nn.functional.max_pool2d(maps, 2)
             maps = block(maps)
         return maps
+
+
+def shifted(maps: torch.Tensor, share: float) -> torch.Tensor:
+    """Move a batch of maps (rows, channels, height, width) at random by at most `share` of its sides, edges repeated.
+
+    One draw per batch, from torch's generator: augmentation for training.
+    """
+    height, width = maps.shape[-2:]
+    down, right = int(height * share), int(width * share)
+    if not down and not right:
+        return maps
+    top = int(torch.randint(0, 2 * down + 1, ()))
+    left = int(torch.randint(0, 2 * right + 1, ()))
+    padded = nn.functional.pad(maps, (right, right, down, down), mode="replicate")
+    return padded[..., top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)

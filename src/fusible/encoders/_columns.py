@@ -13,6 +13,8 @@ from fusible.errors import SchemaError
 
 LEVELS = 10_000
 """Levels kept per category column, the most frequent first."""
+LARGEST = 1e100
+"""Larger numbers are taken for this one: their squares would be infinite."""
 MISSING, UNKNOWN, KNOWN = 0, 1, 2
 """Codes: a missing cell, a level never seen in training, the first level."""
 
@@ -52,7 +54,7 @@ class Columns:
             return np.zeros((len(frame), 0))
         columns = [pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64) for name in self.numbers]
         values = np.stack(columns, axis=1)
-        return np.where(np.isfinite(values), values, np.nan)
+        return np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
 
     @property
     def ordered(self) -> list[str]:

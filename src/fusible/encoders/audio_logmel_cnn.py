@@ -27,21 +27,26 @@ class AudioLogmelCnn(Encoder):
 
     Sound is resampled to `rate` Hz; 0 learns it in `fit`: that of the training sounds, at most 16 kHz. The spectrogram
     has `mels` bands and a frame per 10 ms; what comes after `max_seconds` is cut off. Frequency keeps its place: the
-    bands of the last map are joined by a linear layer, not pooled.
+    bands of the last map are joined by a linear layer, not pooled. `shift`: in training, batches start later at random,
+    by at most so many frames.
     """
 
     modality: ClassVar[Modality] = Modality.AUDIO
 
-    def __init__(self, rate: int = 0, mels: int = 40, width: int = 128, max_seconds: int = 30) -> None:
-        super().__init__(rate=rate, mels=mels, width=width, max_seconds=max_seconds)
+    def __init__(self, rate: int = 0, mels: int = 40, width: int = 128, max_seconds: int = 30, shift: int = 10) -> None:
+        super().__init__(rate=rate, mels=mels, width=width, max_seconds=max_seconds, shift=shift)
         within("audio_logmel_cnn", 0 if rate == 0 else LOWEST_RATE, 96_000, rate=rate)
         within("audio_logmel_cnn", 8, 128, mels=mels)
         within("audio_logmel_cnn", 1, 8192, width=width, max_seconds=max_seconds)
+        within("audio_logmel_cnn", 0, 1000, shift=shift)
         self.rate, self.mels, self.max_seconds = rate or HIGHEST_RATE, mels, max_seconds
-        self.output_width = width
-        widths = (1, 16, 32, 64, 64)
-        self.blocks = nn.ModuleList(conv(a, b) for a, b in pairwise(widths))
-        self.join = nn.Linear(widths[-1] * (mels // 8), width)
+        self.output_width, self.shift = width, shift
+        widths = (1, 32, 64, 128, 128)
+        self.blocks = nn.ModuleList(
+            conv(a, b, stride=1 if number else 2, kernel=3 if number else 5)
+            for number, (a, b) in enumerate(pairwise(widths))
+        )
+        self.join = nn.Linear(widths[-1] * _halved(mels, 3), width)
         self.register_buffer("mean", torch.full((mels,), -8.0))
         self.register_buffer("std", torch.full((mels,), 3.0))
 
@@ -73,11 +78,17 @@ class AudioLogmelCnn(Encoder):
         lengths = tensors["lengths"]
         scaled = (tensors["spectra"].float() - self.mean[:, None]) / self.std[:, None]
         maps = _masked(scaled.unsqueeze(1), lengths)
+        if self.training and self.shift:
+            later = int(torch.randint(0, self.shift + 1, ()))
+            maps, lengths = nn.functional.pad(maps, (later, 0)), lengths + later
         for number, block in enumerate(self.blocks):
-            if number:
+            if number in {1, 2}:
                 lengths = (lengths // 2).clamp(min=1)
                 maps = _masked(nn.functional.max_pool2d(maps, 2), lengths)
-            maps = _masked(block(maps), lengths)
+            maps = block(maps)
+            if not number:
+                lengths = (lengths + 1) // 2
+            maps = _masked(maps, lengths)
         tokens = self.join(maps.permute(0, 3, 1, 2).flatten(2)).relu()
         mask = mask_of(lengths, tokens.shape[1])
         tokens = tokens.masked_fill(~mask.unsqueeze(-1), 0.0)
@@ -95,5 +106,15 @@ class AudioLogmelCnn(Encoder):
 
 def _masked(maps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """Zero after each row's end: what convolution sees there when the row is alone."""
+    if bool((lengths >= maps.shape[-1]).all()):
+        return maps
     mask = mask_of(lengths, maps.shape[-1])
     return maps.masked_fill(~mask[:, None, None, :], 0.0)
+
+
+def _halved(bands: int, times: int) -> int:
+    """Bands that are left: a stride of 2 rounds up, a pooling down."""
+    left = (bands + 1) // 2
+    for _ in range(times - 1):
+        left //= 2
+    return left

@@ -10,7 +10,7 @@ import torch
 
 from fusible.data.media import decode_image
 from fusible.encoders._base import Encoder, Tensors
-from fusible.encoders._cnn import Blocks
+from fusible.encoders._cnn import Blocks, shifted
 from fusible.encoders._pixels import resize, sample, stack, to_maps, unit
 from fusible.encoders._settings import within
 from fusible.types import Encoded, Media, Modality
@@ -23,18 +23,20 @@ class ImageCnn(Encoder):
     """Four convolution blocks; tokens are the positions of the last map, the vector is its global maximum.
 
     Images are squashed to `size` x `size` pixels; 0 learns it in `fit`: the median short side of training images, at
-    most 64. `depth`: convolutions per block. Flattening the last map in place of the maximum was seen to fail where
+    most 64. `depth`: convolutions per block. `shift`: in training, batches are moved at random by
+    at most this share of the side (noisy MNIST: accuracy .80 without, .83 with). Flattening the last map in place of the maximum was seen to fail where
     little data shows objects at any place (easy-VQA: accuracy .67 against 1.000).
     """
 
     modality: ClassVar[Modality] = Modality.IMAGE
 
-    def __init__(self, size: int = 0, width: int = 128, depth: int = 1) -> None:
-        super().__init__(size=size, width=width, depth=depth)
+    def __init__(self, size: int = 0, width: int = 128, depth: int = 1, shift: float = 0.08) -> None:
+        super().__init__(size=size, width=width, depth=depth, shift=shift)
         within("image_cnn", 0, 1024, size=size)
         within("image_cnn", 1, 8192, width=width)
         within("image_cnn", 1, 4, depth=depth)
-        self.size = size or LARGEST
+        within("image_cnn", 0.0, 0.5, shift=shift)
+        self.size, self.shift = size or LARGEST, shift
         self.output_width = width
         self.blocks = Blocks(3, (32, 64, 128, width), depth)
         self.register_buffer("mean", torch.full((3,), 0.5))
@@ -59,7 +61,8 @@ class ImageCnn(Encoder):
 
     def forward(self, tensors: Tensors) -> Encoded:
         """Encode pixels."""
-        maps = self.blocks(to_maps(tensors["pixels"], self.mean, self.std))
+        pixels = to_maps(tensors["pixels"], self.mean, self.std)
+        maps = self.blocks(shifted(pixels, self.shift) if self.training else pixels)
         tokens = maps.flatten(2).transpose(1, 2)
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         return Encoded(tokens, mask, maps.amax(dim=(2, 3)))

@@ -107,7 +107,8 @@ class TableMlp(Encoder):
         clean = np.where(missing, mean, values)
         scaled = np.clip((clean - mean) / std, -EXTREME, EXTREME)
         low, span = edges[:, :-1], np.diff(edges, axis=1)
-        inside = (clean[:, :, None] - low) / np.where(span > 0, span, 1.0)
+        with np.errstate(over="ignore"):  # far outside a narrow bin: infinite, and cut to 1
+            inside = (clean[:, :, None] - low) / np.where(span > 0, span, 1.0)
         above = clean[:, :, None] > low
         place = np.where(span > 0, np.clip(inside, 0.0, 1.0), above)
         parts = np.concatenate([scaled[:, :, None], place, np.zeros_like(scaled)[:, :, None]], axis=2)

@@ -10,7 +10,7 @@ from fusible.errors import ConfigError
 from fusible.evaluation import bootstrap, metrics
 from fusible.tasks.context import Context, Fitted
 
-CONFIDENCE = 0.8
+CONFIDENCE = 0.95
 """Share of bootstrap resamples in which a fused strategy must beat the best single view to be preferred."""
 
 THRESHOLDED = frozenset({"f1", "macro_f1", "balanced_accuracy"})
@@ -27,10 +27,15 @@ def choose(context: Context, fitted: list[Fitted]) -> tuple[Fitted, Fitted, str]
     if not fused:
         return single, single, "no strategy fuses views here"
     best = max(fused, key=lambda f: values[f.name])
-    sure = confidence(context, best, single, rows)
+    shared = np.intersect1d(best.known, single.known)
+    sure = confidence(context, best, single, shared)
     if sure >= CONFIDENCE:
-        return best, single, f"best of {len(fitted)} on {len(rows)} held-out rows (beats {single.name} in {sure:.0%})"
-    return single, single, f"no fused strategy beats it on {len(rows)} held-out rows in {CONFIDENCE:.0%} of resamples"
+        return best, single, f"best of {len(fitted)} on held-out rows; beats {single.name} in {sure:.0%} of resamples"
+    return (
+        single,
+        single,
+        f"{best.name}, the best fused, beats it in {sure:.0%} of resamples of {len(shared)} held-out rows only",
+    )
 
 
 def kept(context: Context, fitted: list[Fitted], name: str) -> tuple[Fitted, Fitted, str]:

@@ -20,6 +20,7 @@ def fit_ensemble(context: Context, rule: str, members: list[Fitted]) -> Fitted:
     rows = np.intersect1d(rows, np.concatenate([context.split.train, context.split.valid]))
     name = f"model:{rule}"
     held_out = empty_scores(context)
+    held_out[rows] = context.prior
     present = np.stack([m.node.presence(context.source, np.arange(len(held_out))) for m in members], axis=1)
     for rest, fold in context.folds(rows):
         node = _fit_rule(context, name, rule, members, rest, present)

@@ -146,6 +146,10 @@ def fit_strategies(
 ) -> Study:
     """Fit singles, features, ensembles and end-to-end networks, and choose among them."""
     plan = strategies.plan(wanted, len(views))
+    singles = [f"single:{view.name}" for view in views]
+    unknown = [name for name in wanted or () if name.startswith("single:") and name not in singles]
+    if unknown:
+        raise ConfigError(f"strategy {unknown[0]!r}: no such view; expected one of {', '.join(singles)}")
     stages = Stages()
     with stages("encode"):
         names, reasons = encoders_of(context, views, encoders)

@@ -11,6 +11,7 @@ from torch import nn
 from fusible.data.split import Split
 from fusible.ensembles._base import prior
 from fusible.evaluation import metrics
+from fusible.networks.joint import Joint
 from fusible.tasks.nodes import Node, activate
 from fusible.tasks.source import Progress, Source, stage
 from fusible.tasks.target import Target
@@ -104,13 +105,19 @@ class Fitted:
 def folds(
     rows: np.ndarray, target: np.ndarray, groups: np.ndarray | None, task: Task, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Divide rows into `FOLDS` seeded folds: stratified by class where there are classes, whole by group."""
+    """Divide rows into `FOLDS` seeded folds: stratified by class where there are classes, whole by group.
+
+    There are fewer folds for fewer rows or groups, and none for a single row.
+    """
     from sklearn.model_selection import GroupKFold, KFold
 
     number = min(FOLDS, len(rows))
+    if number < 2:
+        return []
     rng = np.random.default_rng(seed)
-    if groups is not None and len(np.unique(groups[rows])) >= number:
-        pairs = GroupKFold(number, shuffle=True, random_state=seed).split(rows, groups=groups[rows])
+    kinds = 1 if groups is None else len(np.unique(groups[rows]))
+    if groups is not None and kinds > 1:
+        pairs = GroupKFold(min(number, kinds), shuffle=True, random_state=seed).split(rows, groups=groups[rows])
     elif task.is_classification:
         order = np.lexsort((rng.random(len(rows)), target[rows]))
         place = np.empty(len(rows), int)
@@ -123,7 +130,7 @@ def folds(
 
 def fit_network(
     context: Context,
-    network: nn.Module,
+    network: Joint,
     feeds: dict[str, Feed],
     rows: np.ndarray,
     settings: TrainSettings,
@@ -146,6 +153,7 @@ def fit_network(
             seed=context.seed,
             device=context.device,
             group_by=group_by,
+            mixed=len(network.encoders) > 0,
             on_epoch=bar.advance,
         )
 

@@ -43,7 +43,10 @@ def ready_encoder(context: Context, view: View, name: str) -> Encoder:
         raise _nothing(view)
     with seeded(context.seed):
         encoder: Encoder = resolve(name, view.modality)
-        encoder.fit(items)
+        try:
+            encoder.fit(items)
+        except DataError as error:  # an encoder learns from the items it can read, and raises where there is none
+            raise _nothing(view, f" ({error})") from error
     if not encoder.predicts:
         context.source.feed(view, encoder, encoded=encoder.frozen)
     if not len(context.present([view], context.split.train)):
@@ -51,11 +54,9 @@ def ready_encoder(context: Context, view: View, name: str) -> Encoder:
     return encoder
 
 
-def _nothing(view: View) -> DataError:
-    ignore = " ".join(f"--column {name}=:ignore" for name in view.columns)
-    return DataError(
-        f"view {view.name!r}: no training row has a readable cell; mend the files or leave it out: {ignore}"
-    )
+def _nothing(view: View, why: str = "") -> DataError:
+    out = " ".join(f"--column {name}=:ignore" for name in view.columns)
+    return DataError(f"view {view.name!r}: no training row has a readable cell{why}; mend them or leave it out: {out}")
 
 
 def _check(view: View, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 
 from fusible.data.dataset import Dataset
 from fusible.data.read import read
-from fusible.errors import SchemaError, TargetError
+from fusible.errors import TargetError
 from fusible.evaluation import metrics
 from fusible.tasks.nodes import Node
 from fusible.tasks.source import Progress, Source, stage
@@ -43,7 +42,8 @@ class Model:
 
     def predict_scores(self, data: Any, *, workers: int = 4, progress: Progress | None = None) -> np.ndarray:
         """Class or label probabilities (rows, outputs), or values (rows, 1) in original units."""
-        scores, _ = self._scores(self.read(data), workers, progress)
+        dataset = self.read(data)
+        scores, _ = self._scores(dataset, np.arange(dataset.rows), workers, progress)
         return scores
 
     def predict(self, data: Any, *, workers: int = 4, progress: Progress | None = None) -> pd.DataFrame:
@@ -52,7 +52,8 @@ class Model:
         Cells that cannot be read count as absent; `frame.attrs["problems"]` names them. A row with every view absent
         gets the prior.
         """
-        scores, problems = self._scores(self.read(data), workers, progress)
+        dataset = self.read(data)
+        scores, problems = self._scores(dataset, np.arange(dataset.rows), workers, progress)
         frame = self._frame(scores)
         frame.attrs["problems"] = [f"{p.column}: {p.message}" for p in problems]
         return frame
@@ -71,7 +72,7 @@ class Model:
         rows = np.flatnonzero(known)
         if not len(rows):
             raise TargetError(f"target {self.target.column!r}: no row has a value that training knew; nothing to score")
-        scores, problems = self._scores(dataset.take(rows), workers, progress)
+        scores, problems = self._scores(dataset, rows, workers, progress)
         score = interval(self.metric, self.target.task, truth[rows], scores, threshold=self.threshold)
         return {
             "task": self.target.task.kind,
@@ -92,16 +93,20 @@ class Model:
 
     # -- within ---------------------------------------------------------------------------------------------------
 
-    def _scores(self, dataset: Dataset, workers: int, progress: Progress | None) -> tuple[np.ndarray, list[Problem]]:
+    def _scores(
+        self, dataset: Dataset, rows: np.ndarray, workers: int, progress: Progress | None
+    ) -> tuple[np.ndarray, list[Problem]]:
         pieces, problems = [], list(dataset.problems)
-        with stage(progress, "predict", dataset.rows) as bar:
-            for part in _chunks(dataset):
-                source = Source(part, workers=workers)
-                scores = self.node.scores(source, np.arange(part.rows))
+        with stage(progress, "predict", len(rows)) as bar:
+            for start in range(0, len(rows), CHUNK):
+                chunk = rows[start : start + CHUNK]
+                part = replace(dataset, problems=[])
+                source = Source(part, workers=workers, rows=chunk)
+                scores = self.node.scores(source, np.arange(len(chunk)))
                 pieces.append(self.target.backward(scores))
-                problems += source.problems
-                bar.advance(part.rows)
-        return np.concatenate(pieces), problems
+                problems += part.problems + source.problems
+                bar.advance(len(chunk))
+        return np.concatenate(pieces), _merged(problems)
 
     def _frame(self, scores: np.ndarray) -> pd.DataFrame:
         task, labels = self.target.task, self.target.labels()
@@ -117,8 +122,16 @@ class Model:
         return pd.concat([frame, probabilities], axis=1)
 
 
-def _chunks(dataset: Dataset) -> Iterator[Dataset]:
-    if dataset.rows == 0:
-        raise SchemaError("the table has no rows; expected at least one to predict")
-    for start in range(0, dataset.rows, CHUNK):
-        yield dataset.take(np.arange(start, min(start + CHUNK, dataset.rows)))
+def _merged(problems: list[Problem]) -> list[Problem]:
+    """One problem per kind and column, whatever the number of chunks in which it was met."""
+    found: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        found.setdefault((problem.kind, problem.column), []).append(problem)
+    return [first if not more else _sum(first, more) for first, *more in found.values()]
+
+
+def _sum(first: Problem, more: list[Problem]) -> Problem:
+    rows = tuple(row for problem in (first, *more) for row in problem.rows)
+    further = sum(problem.count for problem in more)
+    message = f"{first.message}; and in {further} further rows"
+    return replace(first, message=message, rows=rows[:100], count=first.count + further)

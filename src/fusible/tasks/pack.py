@@ -121,7 +121,9 @@ def _node(
     key, name = str(plain["key"]), str(plain["name"])
     prior = packed.arrays[f"{key}.prior"].numpy()
     if prior.shape != (task.outputs,) or not np.isfinite(prior).all():
-        raise ModelFormatError(f"weights.safetensors: {key}.prior: expected {task.outputs} finite values, got {prior}")
+        raise ModelFormatError(
+            f"weights.safetensors: {key}.prior: expected {task.outputs} finite values, got shape {prior.shape}"
+        )
     if plain["kind"] == "predictor":
         view = views[plain["view"]]
         encoder = _fitting(view, encoders[plain["encoder"]])

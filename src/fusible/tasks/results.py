@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from fusible.tasks.examples import examples
 from fusible.tasks.model import Model
 from fusible.tasks.settings import describe
 from fusible.tasks.source import Source
+from fusible.types import Role
 
 if TYPE_CHECKING:
     from fusible.tasks.compare import Study
@@ -93,8 +95,6 @@ def _row(context: Context, fitted: Fitted, scores: np.ndarray, speed: float) -> 
 
 
 def _as_auto(chosen: StrategyResult, why: str) -> StrategyResult:
-    from dataclasses import replace
-
     return replace(chosen, name="auto", family="auto", note=f"{chosen.name}: {why}")
 
 
@@ -150,8 +150,14 @@ def _model(study: Study, auto: Fitted, result: StudyResult) -> Model:
         "test": {row.name: row.test.score for row in result.strategies},
         "verdict": result.verdict,
     }
-    columns = tuple(context.source.dataset.columns.values())
     views = tuple({view.name: view for view, _ in auto.node.inputs()}.values())
+    seen = {name for view in views for name in view.columns}
+    columns = tuple(
+        replace(c, role=Role.IGNORE, reason="not used by the model")
+        if c.role is Role.INPUT and c.name not in seen
+        else c
+        for c in context.source.dataset.columns.values()
+    )
     return Model(auto.node, context.target, columns, views, context.metric, threshold_of(context, auto), info)
 
 

@@ -76,6 +76,7 @@ def _fit_predictor(
         return predictor
 
     held_out = empty_scores(context)
+    held_out[context.split.train] = context.prior
     for rest, fold in context.folds(train):
         held_out[fold] = fit(rest).predict_scores(source.values(view, fold))
     predictor = fit(train)
@@ -103,6 +104,8 @@ def _fit_headed(
             return Joint(inner, operator, context.task.outputs)
 
     held_out = empty_scores(context)
+    if is_cheap(view, encoder):
+        held_out[context.split.train] = context.prior
     feeds = {view.name: feed}
     folded: list[Encoder] = []
     for k, (rest, fold) in enumerate(context.training_folds(train) if is_cheap(view, encoder) else ()):
@@ -139,12 +142,9 @@ def _without_encoder(network: Joint) -> Joint:
 
 
 def _finish(context: Context, node: NetworkNode | PredictorNode, held_out: np.ndarray) -> None:
-    """Add what needs no refit: validation rows, and the prior where the view is absent."""
+    """Add validation rows, which need no refit."""
     valid = context.split.valid
     held_out[valid] = node.scores(context.source, valid)
-    if np.isfinite(held_out[context.split.train]).any():
-        train = context.split.train
-        held_out[train] = np.where(np.isfinite(held_out[train]), held_out[train], context.prior)
 
 
 def best_candidate(context: Context, candidates: list[Candidate]) -> Candidate:

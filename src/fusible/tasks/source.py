@@ -47,8 +47,9 @@ def stage(progress: Progress | None, name: str, total: int | None = None) -> Abs
 
 
 class Source:
-    """The views of one table, ready for encoders.
+    """The views of one table, or of some of its rows, ready for encoders.
 
+    With `rows`, ids and row arguments count within these; messages name rows of the table.
     `counts` says how many items were encoded, how many came from the cache and how many could not be read. Unreadable
     items become absent cells, and one `Problem` per view names them.
     """
@@ -61,8 +62,10 @@ class Source:
         workers: int = 4,
         device: str = "cpu",
         progress: Progress | None = None,
+        rows: np.ndarray | None = None,
     ) -> None:
         self.dataset = dataset
+        self.rows = rows
         self.cache = cache
         self.workers = workers
         self.device = device
@@ -75,7 +78,7 @@ class Source:
     def data(self, view: View) -> ViewData:
         """The view's distinct items and who holds them."""
         if view.name not in self._data:
-            self._data[view.name] = self.dataset.view_data(view, workers=self.workers)
+            self._data[view.name] = self.dataset.view_data(view, self.rows, self.workers)
         return self._data[view.name]
 
     def presence(self, views: Sequence[View], rows: np.ndarray) -> np.ndarray:
@@ -230,6 +233,7 @@ class Source:
 
     def _mark_absent(self, view: View, data: ViewData, bad: dict[int, str]) -> None:
         rows = np.flatnonzero(np.isin(data.ids, list(bad)).any(axis=1))
+        rows = rows if self.rows is None else self.rows[rows]
         data.ids[np.isin(data.ids, list(bad))] = -1
         self.counts["unreadable"] += len(bad)
         shown = "; ".join(list(bad.values())[:3])

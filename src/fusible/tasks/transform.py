@@ -38,9 +38,9 @@ def _probe(context: Context, view: View) -> bool:
     for transform in ("identity", "log"):
         target = context.target.with_transform(transform, context.learned[train])
         learned = target.forward(context.learned)
-        predicted = np.full(len(learned), np.nan)
+        predicted = np.full(len(learned), context.learned[train].mean())
         for rest, fold in context.folds(train):
-            trees = resolve("table_trees", Modality.TABLE)
+            trees = resolve("table_trees", Modality.TABLE, bags=1, learning_rate=0.1)
             trees.fit(context.source.training_items(view, rest))
             stop = (values(view, valid), learned[valid])
             trees.fit_target(values(view, rest), learned[rest], context.task, stop, context.seed)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fusible.encoders._frozen import fast_bfloat16
 from fusible.training.batches import grouped_batches, plain_batches, prefetch
 from fusible.training.feed import Feed
 from fusible.types import ViewBatch
@@ -76,18 +77,21 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     group_by: str | None = None,
+    mixed: bool = False,
     on_epoch: Callable[[], Any] | None = None,
 ) -> History:
     """Train `network` in place on `rows`, and leave it with the weights of the best epoch on `valid`.
 
     Without validation rows the last epoch is kept.
-    `target` holds one entry per row of the table. `group_by` names a view by whose items batches are grouped. Under
-    `accelerate launch` or `torchrun` each process takes its share of the batches.
+    `target` holds one entry per row of the table. `group_by` names a view by whose items batches are grouped. `mixed`
+    computes in bfloat16 where the device is fast at it (1.5 to 1.9 times for convolutions); validation and prediction
+    stay in single precision. Under `accelerate launch` or `torchrun` each process takes its share of the batches.
     """
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=device == "cpu")
     place = str(accelerator.device) if device != "cpu" else "cpu"
+    low = mixed and fast_bfloat16(torch.device(place))
     rng = np.random.default_rng(seed)
     plan = [_batches(feeds, rows, settings, rng, group_by) for _ in range(settings.epochs)]
     plan = [_share(batches, accelerator.process_index, accelerator.num_processes) for batches in plan]
@@ -103,7 +107,9 @@ def train(
             model.train()
             total, count = 0.0, 0
             for chosen, views in prefetch(lambda b: (b, collate(feeds, b, place)), batches):
-                value = loss(model(views), target[chosen].to(place))
+                with torch.autocast(torch.device(place).type, torch.bfloat16, enabled=low):
+                    raw = model(views)
+                value = loss(raw.float(), target[chosen].to(place))
                 optimiser.zero_grad(set_to_none=True)
                 accelerator.backward(value)
                 accelerator.clip_grad_norm_(parameters, settings.clip)
