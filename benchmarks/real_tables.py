@@ -28,8 +28,8 @@ def main() -> None:
 def houses(benchmark: Benchmark) -> None:
     """Four photos and attributes -> price."""
     path = data_folder("houses") / "houses.csv"
-    result, scores = study(benchmark, path, "price", views=None, columns=None)
-    gain = scores["auto"] - scores[result.best_single]
+    _, scores = study(benchmark, path, "price", views=None, columns=None)
+    gain = scores["auto"] - best_view(scores)
     benchmark.claim("houses: R2 of auto minus the best single view", gain, at_least=-0.01)
     benchmark.claim("houses: R2 of the table alone", scores["single:table"], at_least=0.62)
 
@@ -38,8 +38,8 @@ def fashion(benchmark: Benchmark, target: str, at_least: float | None = None) ->
     """Title and photo -> one attribute, the others ignored."""
     path = data_folder("fashion") / "fashion.parquet"
     columns = {name: "category:ignore" for name in FASHION if name != target}
-    result, scores = study(benchmark, path, target, views=None, columns=columns)
-    gain = scores["auto"] - scores[result.best_single]
+    _, scores = study(benchmark, path, target, views=None, columns=columns)
+    gain = scores["auto"] - best_view(scores)
     benchmark.claim(f"fashion {target}: accuracy of auto minus the best single view", gain, at_least=0.0)
     if at_least is not None:
         benchmark.claim(f"fashion {target}: accuracy of auto", scores["auto"], at_least=at_least)
@@ -56,6 +56,11 @@ def reviews(benchmark: Benchmark) -> None:
     benchmark.claim("reviews: F1 of the table alone", scores["single:table"], at_least=0.955)
     benchmark.claim("reviews: F1 of auto", scores["auto"], at_least=0.968)
     benchmark.claim("reviews: average precision of auto", precision, at_least=0.995)
+
+
+def best_view(scores: dict[str, float]) -> float:
+    """The best score of a single view on the test rows, whichever view the study itself took for the best."""
+    return max(value for name, value in scores.items() if name.startswith("single:"))
 
 
 def study(

@@ -31,28 +31,33 @@ def scores_of(linear: Linear, rows: Any, task: Task) -> np.ndarray:
     return result
 
 
-def loss_of(scores: np.ndarray, target: np.ndarray, task: Task) -> float:
-    """Mean log-loss, or mean squared error for regression."""
+def losses_of(scores: np.ndarray, target: np.ndarray, task: Task) -> np.ndarray:
+    """Log-loss per row, or squared error for regression."""
     if task.kind == "regression":
-        return float(np.mean((scores[:, 0] - target) ** 2))
+        return np.asarray((scores[:, 0] - target) ** 2)
     clipped = np.clip(scores, 1e-7, 1.0)
     if task.kind == "multilabel":
         other = np.clip(1.0 - scores, 1e-7, 1.0)
-        return float(-np.mean(np.where(target > 0, np.log(clipped), np.log(other))))
-    return float(-np.mean(np.log(clipped[np.arange(len(target)), target.astype(np.int64)])))
+        return np.asarray(-np.where(target > 0, np.log(clipped), np.log(other)).mean(axis=1))
+    return np.asarray(-np.log(clipped[np.arange(len(target)), target.astype(np.int64)]))
 
 
 def fit_linear(rows: Any, target: np.ndarray, task: Task, valid: tuple[Any, np.ndarray], seed: int) -> Linear:
-    """Fit one predictor per strength and keep the best on `valid` (the first strength where it has no rows)."""
+    """Fit one predictor per strength and choose by the loss on `valid` (the first strength where it has no rows).
+
+    Of strengths within one paired standard error of the best, the most regularised is taken (Breiman et al. 1984).
+    """
     valid_rows, valid_target = valid
-    best: tuple[float, Linear] | None = None
-    for strength in STRENGTHS if len(valid_target) else STRENGTHS[:1]:
-        linear = _fit(rows, target, task, strength, seed)
-        loss = loss_of(scores_of(linear, valid_rows, task), valid_target, task) if len(valid_target) else 0.0
-        if best is None or loss < best[0]:
-            best = (loss, linear)
-    assert best is not None
-    return best[1]
+    if not len(valid_target):
+        return _fit(rows, target, task, STRENGTHS[0], seed)
+    tried = [_fit(rows, target, task, strength, seed) for strength in STRENGTHS]
+    losses = [losses_of(scores_of(linear, valid_rows, task), valid_target, task) for linear in tried]
+    best = min(losses, key=lambda loss: float(loss.mean()))
+    for linear, loss in zip(tried, losses, strict=True):
+        behind = loss - best
+        if behind.mean() <= behind.std() / np.sqrt(len(behind)):
+            return linear
+    raise AssertionError("the best strength is never behind itself")
 
 
 def _fit(rows: Any, target: np.ndarray, task: Task, strength: float, seed: int) -> Linear:
@@ -75,7 +80,7 @@ def _logistic(rows: Any, target: np.ndarray, strength: float, seed: int) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=300, tol=1e-3, random_state=seed)
+    model = LogisticRegression(C=strength, max_iter=1000, random_state=seed)
     with warnings.catch_warnings():
         # An unfinished optimum is judged on validation like any other; it is no fault of the data.
         warnings.simplefilter("ignore", ConvergenceWarning)

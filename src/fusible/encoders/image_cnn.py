@@ -23,9 +23,9 @@ class ImageCnn(Encoder):
     """Four convolution blocks; tokens are the positions of the last map, the vector is its global maximum.
 
     Images are squashed to `size` x `size` pixels; 0 learns it in `fit`: the median short side of training images, at
-    most 64. `depth`: convolutions per block. `shift`: in training, batches are moved at random by
-    at most this share of the side (noisy MNIST: accuracy .80 without, .83 with). Flattening the last map in place of the maximum was seen to fail where
-    little data shows objects at any place (easy-VQA: accuracy .67 against 1.000).
+    most 64. `depth`: convolutions per block. `shift`: in training, batches are moved at random by at most this share of
+    the side (noisy MNIST: accuracy .80 without, .83 with). Flattening the last map in place of the maximum was seen to
+    fail where little data shows objects at any place (easy-VQA: accuracy .67 against 1.000).
     """
 
     modality: ClassVar[Modality] = Modality.IMAGE

@@ -23,6 +23,7 @@ CLASSES = frozenset({"binary", "multiclass"})
 CHOICES = CLASSES | {"multilabel"}
 VALUES = frozenset({"regression"})
 CANDIDATES = 512
+PLATEAU = 5e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,9 @@ def best_threshold(metric: str, target: np.ndarray, probability: np.ndarray) -> 
     """Threshold with the best score on these rows, for a binary or multilabel task; to be chosen on validation rows.
 
     `probability`: (rows,) or (rows, 2) with a target (rows,), else (rows, labels), which share one threshold. Up to 512
-    thresholds between the observed probabilities are tried; of equals the one nearest 0.5 is taken. Metrics that see no
-    decisions, and accuracy, for which 0.5 is right with calibrated probabilities, give 0.5.
+    thresholds between the observed probabilities are tried; the curve is flat around its top, so the median of those
+    within `PLATEAU` of the best is taken, which moves less from sample to sample. Metrics that see no decisions, and
+    accuracy, for which 0.5 is right with calibrated probabilities, give 0.5.
     """
     if metric not in METRICS or not METRICS[metric].decides or metric == "accuracy":
         return 0.5
@@ -208,8 +210,8 @@ def best_threshold(metric: str, target: np.ndarray, probability: np.ndarray) -> 
         between = between[np.linspace(0, len(between) - 1, CANDIDATES).astype(np.int64)]
     tried = np.append(between, 0.5)
     scores = np.array([score(metric, task, target, prediction, float(cut)) for cut in tried])
-    best = tried[scores >= scores.max() - 1e-12]
-    return float(best[np.abs(best - 0.5).argmin()])
+    top = np.sort(tried[scores >= scores.max() - PLATEAU])
+    return float(top[len(top) // 2])
 
 
 def checked(task: Task, target: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

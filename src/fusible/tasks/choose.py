@@ -38,6 +38,13 @@ def choose(context: Context, fitted: list[Fitted]) -> tuple[Fitted, Fitted, str]
     )
 
 
+def best_of(context: Context, fitted: list[Fitted]) -> int:
+    """Position of the best by the study's metric, on the held-out rows that all share."""
+    rows = reduce(np.intersect1d, [f.known for f in fitted])
+    truth = context.learned[rows]
+    return int(np.argmax([context.score(truth, f.held_out[rows], threshold_of(context, f)) for f in fitted]))
+
+
 def kept(context: Context, fitted: list[Fitted], name: str) -> tuple[Fitted, Fitted, str]:
     """Return the strategy called `name` in place of a choice, and the best single view, as `choose` does."""
     _, single, _ = choose(context, [f for f in fitted if f.family == "single"])

@@ -13,12 +13,14 @@ from fusible.tasks.context import Context, Fitted, empty_scores
 from fusible.tasks.nodes import EnsembleNode, predictions
 
 
-def fit_ensemble(context: Context, rule: str, members: list[Fitted]) -> Fitted:
+def fit_ensemble(
+    context: Context, rule: str, members: list[Fitted], *, name: str = "", family: str = "model"
+) -> Fitted:
     """Fit a rule on the held-out rows that all members share; its own held-out predictions are cross-fitted there."""
     start = time.perf_counter()
     rows = reduce(np.intersect1d, [member.known for member in members])
     rows = np.intersect1d(rows, np.concatenate([context.split.train, context.split.valid]))
-    name = f"model:{rule}"
+    name = name or f"model:{rule}"
     held_out = empty_scores(context)
     held_out[rows] = context.prior
     present = np.stack([m.node.presence(context.source, np.arange(len(held_out))) for m in members], axis=1)
@@ -29,7 +31,7 @@ def fit_ensemble(context: Context, rule: str, members: list[Fitted]) -> Fitted:
             predictions(node.members, scores, present[fold], node.temperatures, context.task)
         )
     node = _fit_rule(context, name, rule, members, rows, present)
-    return Fitted(name, "model", node, held_out, time.perf_counter() - start)
+    return Fitted(name, family, node, held_out, time.perf_counter() - start)
 
 
 def _fit_rule(

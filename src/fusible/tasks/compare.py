@@ -22,7 +22,7 @@ from fusible.tasks import strategies
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.encoders import encoders_of, ready_encoder
 from fusible.tasks.results import study_result
-from fusible.tasks.singles import Candidate, best_candidate, fit_single
+from fusible.tasks.singles import Candidate, best_input, fit_single, represent
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.target import Target, read_target
 from fusible.tasks.transform import with_best_transform
@@ -159,17 +159,10 @@ def fit_strategies(
             with_best_transform(context, views)
     with stages("single"):
         candidates = {v.name: [fit_single(context, v, n, e) for n, e in ready[v.name]] for v in views}
-    best = {name: best_candidate(context, found) for name, found in candidates.items()}
-    chosen = [_input(candidates[view.name], best[view.name]) for view in views]
-    fitted = [c.fitted for c in best.values()]
-    fitted += strategies.fit(context, plan, candidates, best, chosen, stages)
+        best = {name: represent(context, found) for name, found in candidates.items()}
+    chosen = [best_input(context, candidates[view.name]) for view in views]
+    fitted = [*best.values(), *strategies.fit(context, plan, candidates, best, chosen, stages)]
     return Study(context, views, candidates, chosen, fitted, reasons, stages)
-
-
-def _input(candidates: list[Candidate], best: Candidate) -> Candidate:
-    """The candidate that serves as input of fusion: the best one if it encodes, else the first that does."""
-    encoding = [c for c in candidates if c.encoder.encodes]
-    return best if best.encoder.encodes or not encoding else encoding[0]
 
 
 def _metric(metric: str | None, goal: Target) -> str:

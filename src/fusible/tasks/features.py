@@ -11,7 +11,7 @@ from fusible.encoders._resolve import resolve
 from fusible.networks.joint import Joint
 from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
 from fusible.tasks.nodes import NetworkNode
-from fusible.tasks.settings import SMALL, grouping, head_settings, operator_width, whole_settings
+from fusible.tasks.settings import grouping, head_settings, operator_width, whole_settings
 from fusible.tasks.singles import Candidate, is_cheap
 from fusible.training.loop import seeded
 
@@ -19,7 +19,7 @@ from fusible.training.loop import seeded
 def fit_feature(context: Context, operator: str, chosen: list[Candidate]) -> Fitted:
     """Fuse encoded views: encoders stay as they were fitted alone, operator and head are trained.
 
-    Where all encoders are cheap to use and rows are few (`SMALL`), folds give held-out predictions for training rows.
+    Where all encoders are cheap to use, folds give held-out predictions for training rows.
     """
     start = time.perf_counter()
     name = f"feature:{operator}"
@@ -28,7 +28,7 @@ def fit_feature(context: Context, operator: str, chosen: list[Candidate]) -> Fit
     rows = context.present([c.view for c in chosen], context.split.train)
     settings = head_settings(len(rows))
     held_out = empty_scores(context)
-    if len(rows) < SMALL and all(is_cheap(c.view, c.encoder) for c in chosen):
+    if all(is_cheap(c.view, c.encoder) for c in chosen):
         for k, (rest, fold) in enumerate(context.training_folds(rows)):
             if len(rest) and len(fold):
                 blind = {c.view.name: context.source.feed(c.view, c.blind_to(k), encoded=True) for c in chosen}

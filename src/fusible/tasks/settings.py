@@ -29,11 +29,11 @@ def head_settings(rows: int) -> TrainSettings:
 
 
 def whole_settings(context: Context, views: list[View]) -> TrainSettings:
-    """Encoders trained from scratch: epochs so that about 200,000 rows are seen, between 6 and 30; tables as heads."""
+    """Encoders trained from scratch: epochs so that about 120,000 rows are seen, between 6 and 30; tables as heads."""
     rows = max(1, len(context.split.train))
     if all(view.modality is Modality.TABLE for view in views):
         return head_settings(rows)
-    epochs = int(np.clip(round(200_000 / rows), 6, 30))
+    epochs = int(np.clip(round(120_000 / rows), 6, 30))
     batch = 32 if rows < SMALL or grouping(context, views) else 64 if rows < 10 * SMALL else 256
     return TrainSettings(epochs=epochs, batch=batch, peak_rate=2e-3, patience=max(3, epochs // 3))
 

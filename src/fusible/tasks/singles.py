@@ -1,4 +1,4 @@
-"""Single views: every candidate encoder of a view fitted alone, the best one representing the view."""
+"""Single views: every candidate encoder of a view fitted alone, the best of them representing the view."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 from fusible import registry
 from fusible.encoders._base import Encoder
 from fusible.networks.joint import Joint
+from fusible.tasks.choose import best_of
+from fusible.tasks.combine import fit_ensemble
 from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
 from fusible.tasks.nodes import NetworkNode, PredictorNode
 from fusible.tasks.settings import grouping, head_settings, operator_width, whole_settings
@@ -147,10 +149,19 @@ def _finish(context: Context, node: NetworkNode | PredictorNode, held_out: np.nd
     held_out[valid] = node.scores(context.source, valid)
 
 
-def best_candidate(context: Context, candidates: list[Candidate]) -> Candidate:
-    """The candidate that scores best on held-out rows that all candidates share."""
-    shared = candidates[0].fitted.known
-    for candidate in candidates[1:]:
-        shared = np.intersect1d(shared, candidate.fitted.known)
-    scores = [context.score(context.learned[shared], c.fitted.held_out[shared]) for c in candidates]
-    return candidates[int(np.argmax(scores))]
+def best_input(context: Context, candidates: list[Candidate]) -> Candidate:
+    """The candidate through which fusion sees the view: of those that encode, the best on held-out rows."""
+    encoding = [c for c in candidates if c.encoder.encodes] or candidates
+    return encoding[best_of(context, [c.fitted for c in encoding])]
+
+
+def represent(context: Context, candidates: list[Candidate]) -> Fitted:
+    """What `single:<view>` is: the best candidate on held-out rows, or all of them stacked where that is better."""
+    found = [c.fitted for c in candidates]
+    if len(found) > 1:
+        name = found[0].name
+        stacked = fit_ensemble(context, "stacking", found, name=name, family="single")
+        stacked.note = "encoders " + " + ".join(c.encoder_name for c in candidates) + ", stacked"
+        stacked.seconds += sum(one.seconds for one in found)
+        found.append(stacked)
+    return found[best_of(context, found)]

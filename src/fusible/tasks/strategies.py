@@ -61,7 +61,7 @@ def fit(
     context: Context,
     chosen_plan: Plan,
     candidates: dict[str, list[Candidate]],
-    best: dict[str, Candidate],
+    best: dict[str, Fitted],
     inputs: list[Candidate],
     stages: Stages,
 ) -> list[Fitted]:
@@ -72,11 +72,7 @@ def fit(
     with stages("model"):
         for rule in chosen_plan.rules:
             every = registry.get("ensembles", rule).sees_all
-            members = (
-                [c.fitted for found in candidates.values() for c in found]
-                if every
-                else [c.fitted for c in best.values()]
-            )
+            members = [c.fitted for found in candidates.values() for c in found] if every else [*best.values()]
             fitted.append(fit_ensemble(context, rule, members))
     with stages("end_to_end"):
         for _, operator in chosen_plan.networks:
