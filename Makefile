@@ -31,11 +31,12 @@ bench: $(READY)
 	done
 	$(BIN)/python benchmarks/readme.py
 
-# The lock pins every package, so pip needs to resolve nothing, and --no-deps keeps it from adding what is not pinned.
+# The lock pins every package. Dependencies are resolved all the same: on some systems PyPI's build of torch is one for
+# CUDA, whose libraries are packages of their own.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 

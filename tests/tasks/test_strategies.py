@@ -6,11 +6,12 @@ import torch
 
 from fusible import registry
 from fusible.errors import ConfigError, RegistryError
+from fusible.tasks.choose import best_of
 from fusible.tasks.encoders import encoders_of, ready_encoder
 from fusible.tasks.features import fit_feature, fit_joint
 from fusible.tasks.nodes import activate
 from fusible.tasks.settings import describe, grouping
-from fusible.tasks.singles import best_candidate, is_cheap
+from fusible.tasks.singles import best_input, is_cheap, represent
 from fusible.tasks.strategies import Plan, plan
 from fusible.types import Modality, Task, View
 
@@ -78,7 +79,18 @@ def test_the_better_candidate_represents_its_view(study):
     rows = np.intersect1d(found[0].fitted.known, found[1].fitted.known)
     truth = study.context.learned[rows]
     right = [(c.fitted.held_out[rows].argmax(axis=1) == truth).mean() for c in found]
-    assert best_candidate(study.context, found) is found[int(np.argmax(right))]
+    assert best_of(study.context, [c.fitted for c in found]) == int(np.argmax(right))
+
+
+def test_a_view_is_represented_by_no_less_than_its_best_candidate(study):
+    found = study.candidates["table"]
+    shown = represent(study.context, found)
+    rows = np.intersect1d(shown.known, np.intersect1d(found[0].fitted.known, found[1].fitted.known))
+    truth = study.context.learned[rows]
+    score = [(f.held_out[rows].argmax(axis=1) == truth).mean() for f in (shown, *(c.fitted for c in found))]
+    assert score[0] >= max(score[1:])
+    assert (shown.name, shown.family) == ("single:table", "single")
+    assert best_input(study.context, found).encoder_name == "table_mlp"
 
 
 def test_trees_are_no_input_of_operators(study):
