@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+COARSE = 48
+
 
 class SafeBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation that, in training, takes a single value per channel by its running statistics.
@@ -42,7 +44,9 @@ def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequ
 class Blocks(nn.Module):
     """Blocks of `depth` convolutions each, with 2x2 max pooling between, on maps (rows, channels, height, width).
 
-    A pooling is left out where the short side is 3 or less, so that the smallest image (1x1) passes.
+    A pooling is left out where the short side is 3 or less, so that the smallest image (1x1) passes. `coarsen` makes
+    the first convolution step by two pixels and leaves out the last pooling: the last map keeps its size, at under half
+    of the work; for maps of `COARSE` pixels or more.
     """
 
     def __init__(self, inputs: int, widths: Sequence[int], depth: int = 1) -> None:
@@ -51,12 +55,20 @@ class Blocks(nn.Module):
         for width in widths:
             self.blocks.append(nn.Sequential(*(conv(inputs if i == 0 else width, width) for i in range(depth))))
             inputs = width
+        self.poolings = range(1, len(widths))
         channels_last(self)
+
+    def coarsen(self, side: int) -> None:
+        """Adapt to the short side of the maps to come."""
+        coarse = side >= COARSE
+        first = next(part for part in self.blocks.modules() if isinstance(part, nn.Conv2d))
+        first.stride = (2, 2) if coarse else (1, 1)
+        self.poolings = range(1, len(self.blocks) - coarse)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Apply the blocks."""
         for number, block in enumerate(self.blocks):
-            if number and min(maps.shape[-2:]) > 3:
+            if number in self.poolings and min(maps.shape[-2:]) > 3:
                 maps = nn.functional.max_pool2d(maps, 2)
             maps = block(maps)
         return maps

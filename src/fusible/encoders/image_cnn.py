@@ -39,6 +39,7 @@ class ImageCnn(Encoder):
         self.size, self.shift = size or LARGEST, shift
         self.output_width = width
         self.blocks = Blocks(3, (32, 64, 128, width), depth)
+        self.blocks.coarsen(self.size)
         self.register_buffer("mean", torch.full((3,), 0.5))
         self.register_buffer("std", torch.full((3,), 0.5))
 
@@ -47,6 +48,7 @@ class ImageCnn(Encoder):
         images = sample(values, SAMPLE)
         if not self.settings["size"]:
             self.size = min(LARGEST, max(1, int(np.median([min(image.shape[:2]) for image in images]))))
+        self.blocks.coarsen(self.size)
         pixels = np.stack([unit(resize(image, self.size)) for image in images]).reshape(-1, 3).astype(np.float64)
         self.mean = torch.tensor(pixels.mean(axis=0), dtype=torch.float32)
         self.std = torch.tensor(np.maximum(pixels.std(axis=0), 1e-3), dtype=torch.float32)
@@ -75,3 +77,4 @@ class ImageCnn(Encoder):
         """Take back the size of images."""
         within("image_cnn", 1, 1024, size=learned["size"])
         self.size = int(learned["size"])
+        self.blocks.coarsen(self.size)

@@ -40,6 +40,7 @@ class VideoFrames(Encoder):
         self.output_width = width
         last = 96
         self.blocks = Blocks(6, (16, 32, 64, last))
+        self.blocks.coarsen(size)
         self.join = nn.Linear(last * (1 + GRID * GRID), width)
         self.temporal = nn.ModuleList(nn.Conv1d(width, width, 5, padding=2) for _ in range(2))
         self.register_buffer("mean", torch.full((3,), 0.5))
