@@ -75,7 +75,7 @@ def test_the_json_object_is_plain_and_whole(helped):
     found = json.loads(json.dumps(helped.to_json(), allow_nan=False))
     assert {"task", "metric", "rows", "strategies", "best_single", "auto", "verdict", "difference"} <= set(found)
     assert found["rows"] == {"train": 168, "valid": 36, "test": 36}
-    assert found["views"][0]["encoder"] == "text_tfidf"
+    assert found["views"][0]["fused_through"] == "text_tfidf"
     assert found["settings"]["folds"] == 5
     assert found["seconds"]["total"] > 0
     assert {"encode", "single", "feature", "model", "test"} <= set(found["seconds"])

@@ -35,7 +35,7 @@ def test_columns_views_and_problems_are_told(study, result):
         assert share == pytest.approx(table[name].notna().mean())
     views = {view["name"]: view for view in result.views}
     assert views["table"]["encoders"] == ["table_mlp", "table_trees"]
-    assert views["table"]["encoder"] == "table_mlp"
+    assert views["table"]["fused_through"] == "table_mlp"
     assert views["note"]["coverage"] == pytest.approx(table["note"].notna().mean())
     assert views["photo"]["coverage"] == pytest.approx(table["photo"].notna().mean() - 1 / len(table))
     (problem,) = [p for p in result.problems if p.column == "photo"]

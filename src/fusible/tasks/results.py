@@ -183,7 +183,7 @@ def _views(study: Study) -> list[dict[str, Any]]:
             "modality": str(view.modality),
             "columns": list(view.columns),
             "encoders": [c.encoder_name for c in study.candidates[view.name]],
-            "encoder": used[view.name],
+            "fused_through": used[view.name],
             "reason": study.reasons[view.name],
             "coverage": float(study.context.source.data(view).presence.mean()),
         }
