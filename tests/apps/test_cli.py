@@ -5,23 +5,12 @@ import sys
 
 import pandas as pd
 import pytest
+from _cases import call
 
 import fusible
 from fusible.apps.cli import main
 
 COMMANDS = ("inspect", "compare", "fit", "predict", "evaluate", "demo")
-
-
-def call(capsys, *arguments):
-    """Run the command line; exit code, standard output, standard error."""
-    capsys.readouterr()
-    code = 0
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        code = end.code or 0
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
