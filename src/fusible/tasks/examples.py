@@ -42,7 +42,8 @@ def _said(context: Context, value: Any) -> str:
         return task.classes[int(value)]
     if task.kind == "multilabel":
         return ", ".join(name for name, on in zip(task.classes, value, strict=True) if on)
-    return f"{float(value):,.4g}"
+    number = float(value)
+    return f"{number:,.0f}" if 1000 <= abs(number) < 1e15 else f"{number:.4g}"  # 1,042,000 reads better than 1.042e+06
 
 
 def _fields(context: Context, row: int) -> dict[str, str]:
