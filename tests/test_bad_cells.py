@@ -76,7 +76,8 @@ def test_odd_cells_have_a_defined_prediction(capsys, tmp_path, model):
     assert np.isfinite(scores).all()
     np.testing.assert_allclose(scores.sum(axis=1), 1.0)
     np.testing.assert_array_equal(scores[6], best.node.prior)
-    np.testing.assert_array_equal(scores[0], scores[7])
+    # Equal rows at other places of a batch may differ in the last bits of float32 arithmetic.
+    np.testing.assert_allclose(scores[0], scores[7], rtol=1e-5)
     problems = best.predict(odd).attrs["problems"]
     assert any("size" in p and "2 cells are infinite and count as missing" in p for p in problems)
     odd.to_parquet(tmp_path / "odd.parquet")
@@ -91,7 +92,7 @@ def test_infinite_is_as_good_as_missing(model):
     _, best = model
     frame = pd.DataFrame({"note": ["sun"] * 3, "size": [np.nan, np.inf, -np.inf], "shop": ["a"] * 3})
     scores = best.predict_scores(frame)
-    np.testing.assert_array_equal(scores[1:], scores[[0, 0]])
+    np.testing.assert_allclose(scores[1:], scores[[0, 0]], rtol=1e-5)
 
 
 def test_columns_without_any_cell_predict_too(model):
