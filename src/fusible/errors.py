@@ -11,6 +11,10 @@ class FusibleError(Exception):
     """Base of every error that Fusible raises on purpose."""
 
 
+class FusibleWarning(UserWarning):
+    """Something that Fusible could repair by itself, or that the reader of a result should know."""
+
+
 class DataError(FusibleError):
     """A table, file or cell that cannot be read or used."""
 
@@ -29,6 +33,14 @@ class SplitError(FusibleError):
 
 class ConfigError(FusibleError):
     """A setting that is unknown or out of its range."""
+
+
+class ArrayError(FusibleError, ValueError):
+    """An array that cannot be used; also a `ValueError`, as scikit-learn's users expect."""
+
+
+class ArrayTypeError(FusibleError, TypeError):
+    """An array of things that are no numbers; also a `TypeError`, as scikit-learn's users expect."""
 
 
 class RegistryError(FusibleError):

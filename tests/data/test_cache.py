@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file
 
-from fusible.data.cache import ArrayCache, FusibleWarning, default_folder
+from fusible.data.cache import ArrayCache, default_folder
+from fusible.errors import FusibleWarning
 from fusible.errors import ConfigError, DataError
 
 ARRAYS = hnp.arrays(

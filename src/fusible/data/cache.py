@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from fusible.errors import ConfigError, DataError
+from fusible.errors import ConfigError, DataError, FusibleWarning
 
 SUFFIX = ".safetensors"
 VARIABLE = "FUSIBLE_CACHE"
@@ -41,10 +41,6 @@ _TYPES = {
 }
 _LARGEST_HEADER = 100_000_000
 _STALE = 24 * 3600
-
-
-class FusibleWarning(UserWarning):
-    """Something went wrong that Fusible could repair by itself."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,93 @@
+"""Views that are read chunk by chunk, as often as the fit needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from fusible.alignment._views import CHUNK, Chunk, as_views
+from fusible.errors import ArrayError
+
+
+class Stream:
+    """Rows of several views that do not fit in memory.
+
+    `chunks` is called for each pass and gives mappings {view: array (rows, columns)}, or pairs of such a mapping and a
+    presence array (rows, views). Linear aligners take a stream in place of views: memory is that of one chunk and of
+    the square of the columns. A second pass is made only where the condition asks for QR.
+
+    >>> import numpy as np
+    >>> from fusible.alignment.cca import Cca
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(1000, 3))
+    >>> b = a + rng.normal(size=(1000, 3))
+    >>> parts = Stream(lambda: ({"a": a[i : i + 100], "b": b[i : i + 100]} for i in range(0, 1000, 100)))
+    >>> whole = Cca().fit({"a": a, "b": b})
+    >>> np.allclose(Cca().fit(parts).correlations_, whole.correlations_, atol=1e-12)
+    True
+    """
+
+    form = "stream"
+    presence = None
+    weight = None
+
+    def __init__(self, chunks: Callable[[], Iterable[Any]]) -> None:
+        self._chunks = chunks
+        first = next(iter(self), None)
+        if first is None:
+            raise ArrayError("stream: expected at least one chunk, got none")
+        self.names = self._names
+        self.widths = tuple(int(array.shape[1]) for array in first.arrays)
+        self._counted: int | None = None
+
+    _names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_parquet(cls, path: str | Path, views: Mapping[str, Sequence[str]], rows: int = CHUNK) -> Self:
+        """Columns of one Parquet file; a row in which all columns of a view are null lacks the view."""
+        import pyarrow.parquet as pq
+
+        columns = [name for names in views.values() for name in names]
+
+        def chunks() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+                    arrays = {
+                        view: np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
+                        for view, names in views.items()
+                    }
+                    yield arrays, np.stack([~np.isnan(a).all(axis=1) for a in arrays.values()], axis=1)
+
+        return cls(chunks)
+
+    @classmethod
+    def from_arrays(cls, paths: Mapping[str, str | Path], rows: int = CHUNK) -> Self:
+        """One `.npy` file per view, mapped anew for each chunk, so that read pages are let go."""
+
+        def chunks() -> Iterator[dict[str, np.ndarray]]:
+            maps = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()}
+            lengths = {name: len(array) for name, array in maps.items()}
+            if len(set(lengths.values())) != 1:
+                raise ArrayError(f"stream: expected as many rows in every file, got {lengths}")
+            for start in range(0, next(iter(lengths.values())), rows):
+                fresh = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()}
+                yield {name: array[start : start + rows] for name, array in fresh.items()}
+
+        return cls(chunks)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows; counted by a pass of its own."""
+        if self._counted is None:
+            self._counted = sum(chunk.rows for chunk in self)
+        return self._counted
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for given in self._chunks():
+            arrays, presence = given if isinstance(given, tuple) else (given, None)
+            views = as_views(arrays, names=self._names or None)
+            self._names = views.names
+            yield Chunk(views.arrays, None if presence is None or presence.all() else presence)
