@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from _harness import Benchmark, few, study_rows
@@ -10,15 +12,36 @@ QUICK = {"text": "text_tfidf", "image": "image_efficientnet", "table": "table_tr
 """Encoders of a quick run, by modality."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one comparison per seed found: results, and scores of strategies on the test rows."""
+
+    results: tuple[Any, ...]
+    scores: tuple[dict[str, float], ...]
+
+    def score(self, strategy: str) -> float:
+        """Mean over seeds of a strategy's score."""
+        return fmean(scores[strategy] for scores in self.scores)
+
+    @property
+    def gain(self) -> float:
+        """Mean over seeds of auto minus the best single view on the test rows, whichever the study itself took."""
+        return fmean(scores["auto"] - best_view(scores) for scores in self.scores)
+
+    def metric(self, name: str) -> float:
+        """Mean over seeds of another metric of auto."""
+        return fmean(result.strategy("auto").metrics[name] for result in self.results)
+
+
 def best_view(scores: dict[str, float]) -> float:
-    """The best score of a single view on the test rows, whichever view the study itself took for the best."""
+    """The best score of a single view on the test rows."""
     return max(value for name, value in scores.items() if name.startswith("single:"))
 
 
 def study(
     benchmark: Benchmark, path: Any, target: str, *, views: Any, columns: Any, metric: str | None = None
-) -> tuple[Any, dict[str, float]]:
-    """Compare per seed; the result and the scores of the first seed."""
+) -> Outcome:
+    """Compare per seed."""
     import fusible
 
     args = benchmark.arguments
@@ -28,8 +51,8 @@ def study(
         encoders = {name: QUICK[view.modality] for name, view in data.views.items()}
         data = few(data, 16)
         options |= {"strategies": ["model:average"], "encoders": encoders}
-    found = []
+    results, scores = [], []
     for seed in args.seeds:
-        result = fusible.compare(data, target, seed=seed, device=args.device, cache=args.cache, **options)
-        found.append((result, study_rows(benchmark, result, table=path.stem, target=target, seed=seed)))
-    return found[0]
+        results.append(fusible.compare(data, target, seed=seed, device=args.device, cache=args.cache, **options))
+        scores.append(study_rows(benchmark, results[-1], table=path.stem, target=target, seed=seed))
+    return Outcome(tuple(results), tuple(scores))

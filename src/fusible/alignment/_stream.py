@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from fusible.alignment._views import CHUNK, Chunk, as_views
+from fusible.data.cache import CacheSpace
 from fusible.errors import ArrayError
 
 
@@ -78,6 +79,25 @@ class Stream:
 
         return cls(chunks)
 
+    @classmethod
+    def from_cache(cls, views: Mapping[str, tuple[CacheSpace, Sequence[str | None]]], rows: int = CHUNK) -> Self:
+        """Vectors of the feature cache: per view its space and one key per row, None where the row lacks the view."""
+        lengths = {name: len(keys) for name, (_, keys) in views.items()}
+        if len(set(lengths.values())) != 1:
+            raise ArrayError(f"stream: expected as many keys for every view, got {lengths}")
+        widths = {name: _width(name, space, keys) for name, (space, keys) in views.items()}
+
+        def chunks() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+            for start in range(0, next(iter(lengths.values())), rows):
+                parts = {
+                    name: _gathered(space, keys[start : start + rows], widths[name])
+                    for name, (space, keys) in views.items()
+                }
+                present = [[key is not None for key in keys[start : start + rows]] for _, keys in views.values()]
+                yield parts, np.array(present).T
+
+        return cls(chunks)
+
     @property
     def rows(self) -> int:
         """Number of rows; counted by a pass of its own."""
@@ -91,3 +111,20 @@ class Stream:
             views = as_views(arrays, names=self._names or None)
             self._names = views.names
             yield Chunk(views.arrays, None if presence is None or presence.all() else presence)
+
+
+def _width(name: str, space: CacheSpace, keys: Sequence[str | None]) -> int:
+    first = next((key for key in keys if key is not None), None)
+    if first is None:
+        raise ArrayError(f"view {name!r}: present in no row; leave the view out")
+    return len(space.get(first))
+
+
+def _gathered(space: CacheSpace, keys: Sequence[str | None], width: int) -> np.ndarray:
+    """Cached vectors of some rows, zero where there is no key."""
+    found = space.gather([key for key in keys if key is not None])
+    rows = np.zeros((len(keys), width))
+    present = [i for i, key in enumerate(keys) if key is not None]
+    if present:
+        rows[present] = np.stack(found)
+    return rows
