@@ -9,10 +9,18 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg import lapack
 
 from fusible.alignment._linear import LinearAligner
 from fusible.alignment._search import LinearSearch
+from fusible.alignment._stream import Stream
 from fusible.errors import ArrayError, ConfigError
+
+WELL = 1e-4
+"""Reciprocal condition number of rows from which on Cholesky of their Gram is exact enough for the test."""
+
+SLACK = 1e-5
+"""Added to the diagonal, so that a correlation of 1 keeps a finite logarithm in single precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class PermutationTest:
 
 
 def permutation_test(
-    aligner: LinearAligner | LinearSearch, views: Any, *, permutations: int = 199, seed: int = 0
+    aligner: LinearAligner | LinearSearch, views: Any, *, presence: Any = None, permutations: int = 199, seed: int = 0
 ) -> PermutationTest:
     """Test each component of a fitted linear aligner against rows paired at random, step by step.
 
@@ -40,7 +48,9 @@ def permutation_test(
     """
     if permutations < 1:
         raise ConfigError(f"permutation_test: permutations must be at least 1, got {permutations}")
-    checked = aligner._checked(views)
+    if isinstance(views, Stream):
+        raise ArrayError("permutation_test: expected arrays, got a stream; give memory maps, or a sample of rows")
+    checked = aligner._checked(views, presence=presence)
     if checked.presence is not None:
         checked = checked.subset(np.flatnonzero(checked.presence.all(axis=1)))
     bases = [_basis(array, weights) for array, weights in zip(checked.arrays, aligner.weights_, strict=True)]
@@ -59,23 +69,35 @@ def permutation_test(
 
 
 def _basis(array: Any, weights: np.ndarray) -> np.ndarray:
-    """Orthonormal basis of a view's centred rows, its leading columns spanning the components in their order."""
-    rows = np.asarray(array if isinstance(array, np.ndarray) else array.toarray(), dtype=np.float64)
-    rows = rows - rows.mean(axis=0)
-    scale = np.sqrt((rows**2).mean(axis=0))
-    rows = rows / np.where(scale > 0, scale, 1.0)
-    left, values, right = _thin(rows)
-    directions = right @ (weights * scale[:, None])
-    turn = scipy.linalg.qr(values[:, None] * directions)[0]
-    return np.asarray(left @ turn)
+    """Orthonormal basis of a view's centred rows, its leading columns spanning the components in their order.
+
+    Single precision: what the test compares differs by far more than its rounding errors.
+    """
+    rows = np.array(array if isinstance(array, np.ndarray) else array.toarray(), dtype=np.float64)
+    rows -= rows.mean(axis=0)
+    scale = np.sqrt(np.einsum("np,np->p", rows, rows))
+    scale[scale == 0.0] = 1.0
+    rows /= scale
+    back, directions = _coordinates(rows, weights * scale[:, None])
+    turn = scipy.linalg.qr(directions, check_finite=False)[0]
+    return np.asarray(rows @ (back @ turn), dtype=np.float32)
 
 
-def _thin(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _coordinates(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What makes rows orthonormal (columns, rank), and the scores of `weights` in those coordinates (rank, components).
+
+    By Cholesky where the condition allows it, by QR and the singular values of R beyond.
+    """
+    factor, fault = lapack.dpotrf(rows.T @ rows, lower=1, clean=1)
+    if not fault and lapack.dtrcon(factor, uplo="L")[0] > WELL:
+        identity = np.eye(len(factor))
+        back = scipy.linalg.solve_triangular(factor, identity, lower=True, trans="T", check_finite=False)
+        return back, factor.T @ weights
     triangle = scipy.linalg.qr(rows, mode="r", check_finite=False)[0][: rows.shape[1]]
     _, values, right = scipy.linalg.svd(triangle, full_matrices=False, check_finite=False)
     rank = int((values > max(rows.shape) * np.finfo(np.float64).eps * values[0]).sum())
     values, right = values[:rank], right[:rank]
-    return rows @ (right.T / values), values, right
+    return right.T / values, values[:, None] * (right @ weights)
 
 
 def _shuffles(bases: Sequence[np.ndarray], permutations: int, seed: int) -> Iterator[list[np.ndarray]]:
@@ -99,7 +121,7 @@ def _log_lambdas(block: np.ndarray, steps: int) -> np.ndarray:
     steps are leading minors of one matrix, and one Cholesky factor gives them all.
     """
     rows, columns = block.shape
-    joint = np.eye(rows + columns) * (1.0 + 1e-10)
+    joint = np.eye(rows + columns) * (1.0 + SLACK)
     joint[:rows, rows:], joint[rows:, :rows] = block, block.T
     pairs = [place for k in reversed(range(steps)) for place in (k, rows + k)]
     order = np.concatenate([np.arange(steps, rows), np.arange(rows + steps, rows + columns), pairs]).astype(int)
