@@ -44,7 +44,7 @@ def test_help_names_every_command():
     done = subprocess.run(
         [sys.executable, "-m", "fusible", "--help"], capture_output=True, text=True, check=True, timeout=60
     )
-    assert all(name in done.stdout for name in ("inspect", "compare", "fit", "predict", "evaluate", "demo"))
+    assert all(name in done.stdout for name in ("inspect", "compare", "fit", "predict", "evaluate", "align", "demo"))
 
 
 def test_the_face_offers_what_it_names():

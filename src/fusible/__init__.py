@@ -2,7 +2,7 @@
 
 >>> import fusible
 >>> sorted(fusible.__all__)
-['compare', 'demo', 'evaluate', 'fit', 'inspect', 'load', 'predict', 'read']
+['align', 'compare', 'demo', 'evaluate', 'fit', 'inspect', 'load', 'load_aligner', 'predict', 'read']
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fusible.apps.align import align
     from fusible.apps.models import evaluate, predict
     from fusible.apps.study import compare, demo, fit
     from fusible.data.read import read
+    from fusible.tasks.aligner import load_aligner
     from fusible.tasks.folder import load
     from fusible.tasks.inspect import inspect
 
 __version__ = "0.1.0"
 
-__all__ = ["compare", "demo", "evaluate", "fit", "inspect", "load", "predict", "read"]
+__all__ = ["align", "compare", "demo", "evaluate", "fit", "inspect", "load", "load_aligner", "predict", "read"]
 
 _PLACES = {
+    "align": "fusible.apps.align",
     "compare": "fusible.apps.study",
     "demo": "fusible.apps.study",
     "fit": "fusible.apps.study",
@@ -28,6 +31,7 @@ _PLACES = {
     "predict": "fusible.apps.models",
     "inspect": "fusible.tasks.inspect",
     "load": "fusible.tasks.folder",
+    "load_aligner": "fusible.tasks.aligner",
     "read": "fusible.data.read",
 }
 

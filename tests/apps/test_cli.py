@@ -10,7 +10,7 @@ from _cases import call
 import fusible
 from fusible.apps.cli import main
 
-COMMANDS = ("inspect", "compare", "fit", "predict", "evaluate", "demo")
+COMMANDS = ("inspect", "compare", "fit", "predict", "evaluate", "align", "demo")
 
 
 @pytest.fixture(scope="module")

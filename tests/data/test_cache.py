@@ -14,8 +14,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file
 
 from fusible.data.cache import ArrayCache, default_folder
-from fusible.errors import FusibleWarning
-from fusible.errors import ConfigError, DataError
+from fusible.errors import ConfigError, DataError, FusibleWarning
 
 ARRAYS = hnp.arrays(
     st.sampled_from([np.float32, np.float16, np.float64, np.uint8, np.int64, np.bool_]),

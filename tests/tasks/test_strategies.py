@@ -34,6 +34,9 @@ def test_names_are_read():
         ("end_to_end:nothing", RegistryError, "no part of networks"),
         ("end_to_end:joint+nothing", RegistryError, "no part of fusion"),
         ("feature", RegistryError, "no part of fusion is called ''"),
+        ("feature:caa+concat", RegistryError, "no part of alignment is called 'caa': did you mean"),
+        ("feature:cca+", RegistryError, "no part of fusion is called ''"),
+        ("feature:+concat", RegistryError, "no part of alignment is called ''"),
         ("concat", ConfigError, "strategy 'concat': expected single:<view>, feature:<operator>"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,7 +13,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fusible.alignment._scores import component_correlations
 from fusible.alignment._stream import Stream
-from fusible.alignment._views import CHUNK, Views, as_views, check_array, finite, is_mapping, is_several
+from fusible.alignment._views import (
+    CHUNK,
+    Views,
+    as_views,
+    check_array,
+    finite,
+    is_mapping,
+    is_several,
+    present_somewhere,
+)
 from fusible.errors import ArrayError, ConfigError
 
 
@@ -42,6 +52,7 @@ class Aligner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         Raises `ArrayError` for arrays that cannot be used and `ConfigError` for settings out of range.
         """
         checked = self._checked(views, presence=presence, weight=sample_weight, reset=True)
+        present_somewhere(checked)
         self._fit(checked)
         self.correlations_ = self._own_correlations(checked)
         return self
@@ -56,7 +67,7 @@ class Aligner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         scores = self._scores_of(checked)
         if checked.form == "array":
             return np.hstack(scores)
-        return dict(zip(checked.names, scores, strict=True)) if checked.form == "mapping" else scores
+        return scores if checked.form == "sequence" else dict(zip(checked.names, scores, strict=True))
 
     def transform_view(self, X: Any, view: str | int) -> np.ndarray:
         """Scores (rows, components) of one view alone, by its name or place."""
@@ -100,9 +111,14 @@ class Aligner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
 
     def _checked(self, given: Any, *, presence: Any = None, weight: Any = None, reset: bool = False) -> Any:
         """Check views; `reset` learns their names and widths, else they must be those learned."""
-        if reset and self.components is not None and self.components < 1:
-            raise ConfigError(f"{type(self).__name__}: components must be at least 1, got {self.components}")
+        if reset and not _is_count(self.components):
+            raise ConfigError(
+                f"{type(self).__name__}: components must be at least 1 (a whole number, or None for all), "
+                f"got {self.components!r}"
+            )
         if isinstance(given, Stream):
+            if presence is not None or weight is not None:
+                raise ArrayError("stream: expected no presence or sample_weight beside it; chunks hold the presence")
             return self._streamed(given, reset=reset)
         if not is_mapping(given) and not is_several(given):
             accepted: dict[str, Any] = {"dtype": None, "accept_sparse": "csr", "ensure_all_finite": False}
@@ -138,7 +154,10 @@ class Aligner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
             return int(view)
         raise ArrayError(f"view {view!r} is unknown: expected one of {', '.join(self.view_names_)}")
 
-    def _scores_of(self, views: Views) -> list[np.ndarray]:
+    def _scores_of(self, views: Views | Stream) -> list[np.ndarray]:
+        if isinstance(views, Stream):
+            parts = [self._scores_of(Views(views.names, chunk.arrays, chunk.presence)) for chunk in views]
+            return [np.concatenate(part) for part in zip(*parts, strict=True)]
         found = []
         for place, array in enumerate(views.arrays):
             here = None if views.presence is None else views.presence[:, place]
@@ -154,7 +173,11 @@ class Aligner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
             if present is not None:
                 here = here[present[here]]
             part = array[here] if present is not None else array[start : start + CHUNK]
-            finite(part, self.view_names_[place], start)
+            finite(part, self.view_names_[place], rows=here)
             if len(here):
                 scores[here] = self._project(part, place)
         return scores
+
+
+def _is_count(components: Any) -> bool:
+    return components is None or (isinstance(components, Integral) and int(components) > 0)

@@ -22,12 +22,14 @@ Pattern = tuple[int, ...]
 class Gram:
     """Moments of views, apart for every pattern of present views: sufficient for all that linear aligners do.
 
-    A pair of views is related over the rows in which both are present (pairwise counts).
+    A pair of views is related over the rows in which both are present (pairwise counts). `grains` is the precision of
+    the numbers that were given, per view: what double precision makes of single holds rounding errors of single.
     """
 
     def __init__(self, names: Sequence[str], widths: Sequence[int], *, single: bool = False) -> None:
         self.names, self.widths, self.single = tuple(names), tuple(widths), single
         self.parts: dict[Pattern, Moments] = {}
+        self.grains = [0.0] * len(self.names)
         self.seen = 0
 
     def update(self, chunk: Chunk) -> Self:
@@ -35,10 +37,12 @@ class Gram:
         for pattern, rows in _patterns(chunk):
             arrays = [chunk.arrays[i] if rows is None else chunk.arrays[i][rows] for i in pattern]
             weight = chunk.weight if rows is None or chunk.weight is None else chunk.weight[rows]
+            for place, array in zip(pattern, arrays, strict=True):
+                self.grains[place] = max(self.grains[place], _grain(array.dtype))
             mean = self._part(pattern).update(arrays, weight)
             if not np.isfinite(mean).all():
                 for place, array in zip(pattern, arrays, strict=True):
-                    finite(array, self.names[place], self.seen)
+                    finite(array, self.names[place], self.seen, rows)
                 raise ArrayError("views: values so large that their sum is infinite; rescale them")
         self.seen += chunk.rows
         return self
@@ -47,13 +51,19 @@ class Gram:
         """Add the rows of another Gram over the same views."""
         for pattern, moments in other.parts.items():
             self._part(pattern).merge(moments)
+        self.grains = [max(pair) for pair in zip(self.grains, other.grains, strict=True)]
         self.seen += other.seen
         return self
 
     @property
     def rows(self) -> int:
-        """The fewest rows that any view is present in."""
-        return min(sum(m.rows for p, m in self.parts.items() if i in p) for i in range(len(self.names)))
+        """The fewest rows that any view shares with the view that it shares most with."""
+        views = range(len(self.names))
+
+        def both(i: int, j: int) -> int:
+            return sum(moments.rows for pattern, moments in self.parts.items() if i in pattern and j in pattern)
+
+        return min(max(both(i, j) for j in views if j != i) for i in views)
 
     @property
     def complete(self) -> bool:
@@ -66,9 +76,12 @@ class Gram:
         if not both:
             return None
         wanted = (i,) if i == j else (i, j)
+        found = [_cut(moments, self._columns(pattern, wanted)) for pattern, moments in both]
+        if len(found) == 1:
+            return found[0]
         total = Moments(sum(self.widths[k] for k in wanted))
-        for pattern, moments in both:
-            total.merge(_cut(moments, self._columns(pattern, wanted)))
+        for part in found:
+            total.merge(part)
         return total
 
     def _part(self, pattern: Pattern) -> Moments:
@@ -96,7 +109,8 @@ class Covariance:
 
     `kept` marks columns that vary; the others have deviation 1 and correlation 0. `blocks[i][j]` is the correlation
     matrix (columns of i, columns of j) over rows with both views, `counts[i, j]` their weight. `gram` is what it was
-    read off.
+    read off. `roots`, where the rows were decomposed: `roots[i].T @ roots[j]` is `blocks[i][j]`, with digits that the
+    blocks have lost.
     """
 
     names: tuple[str, ...]
@@ -106,10 +120,11 @@ class Covariance:
     blocks: list[list[np.ndarray]]
     counts: np.ndarray
     gram: Gram
+    roots: list[np.ndarray] | None = None
 
     @property
     def rows(self) -> int:
-        """The fewest rows that any view is present in."""
+        """The fewest rows that any view shares with the view that it shares most with."""
         return self.gram.rows
 
     @property
@@ -121,6 +136,29 @@ class Covariance:
     def views(self) -> range:
         """Places of the views."""
         return range(len(self.names))
+
+    def loads(self, i: int, j: int, weights: np.ndarray) -> np.ndarray:
+        """Covariance of the columns of view `i` with scores of view `j`: (columns of i, components)."""
+        if self.roots is None:
+            return np.asarray(self.blocks[i][j] @ weights)
+        return np.asarray(self.roots[i].T @ (self.roots[j] @ weights))
+
+    def shared(self, i: int, one: np.ndarray, j: int, other: np.ndarray) -> np.ndarray:
+        """Covariance of scores of view `i` with those of view `j`, component by component."""
+        if self.roots is None:
+            return np.asarray(np.einsum("pk,pk->k", one, self.blocks[i][j] @ other))
+        return np.asarray(np.einsum("rk,rk->k", self.roots[i] @ one, self.roots[j] @ other))
+
+    def among(self, i: int, weights: np.ndarray) -> np.ndarray:
+        """Covariance (components, components) of scores of view `i`."""
+        if self.roots is None:
+            return np.asarray(weights.T @ self.blocks[i][i] @ weights)
+        scores = self.roots[i] @ weights
+        return np.asarray(scores.T @ scores)
+
+    def spread(self, i: int, weights: np.ndarray) -> np.ndarray:
+        """Deviation of scores of view `i`."""
+        return np.asarray(np.sqrt(np.maximum(self.shared(i, weights, i, weights), 0.0)))
 
 
 def covariance(gram: Gram, *, varying: bool = True) -> Covariance:
@@ -143,11 +181,13 @@ def covariance(gram: Gram, *, varying: bool = True) -> Covariance:
         deviations.append(np.where(varies, deviation, 1.0))
         blocks[i][i] = _correlation(products, counts[i, i], (deviations[i], deviations[i]), (varies, varies))
     for i in views:
+        if varying and not any(gram_weight(gram, i, j) for j in views if j != i):
+            raise ArrayError(f"view {gram.names[i]!r}: present in no row with another view; leave the view out")
         for j in range(i + 1, len(views)):
             counts[i, j] = counts[j, i] = gram_weight(gram, i, j)
             cross = _cross(gram, i, j)
             scales = (deviations[i], deviations[j])
-            blocks[i][j] = _correlation(cross, max(counts[i, j], 1.0), scales, (kept[i], kept[j]))
+            blocks[i][j] = _correlation(cross, counts[i, j] or 1.0, scales, (kept[i], kept[j]))
             blocks[j][i] = blocks[i][j].T
     return Covariance(gram.names, means, deviations, kept, blocks, counts, gram)
 
@@ -190,6 +230,10 @@ def _correlation(
     return block
 
 
+def _grain(kind: np.dtype) -> float:
+    return float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
+
+
 def _patterns(chunk: Chunk) -> Iterator[tuple[Pattern, np.ndarray | None]]:
     """Patterns of present views with their rows (None: all rows); rows without any view are passed over."""
     everything = tuple(range(len(chunk.arrays)))
@@ -203,10 +247,11 @@ def _patterns(chunk: Chunk) -> Iterator[tuple[Pattern, np.ndarray | None]]:
 
 
 def _cut(moments: Moments, columns: np.ndarray) -> Moments:
-    """The moments of some columns."""
+    """The moments of some columns, in their order."""
     if len(columns) == len(moments.mean) and (np.diff(columns) == 1).all():
         return moments
     part = Moments(len(columns))
     part.rows, part.weight, part.mean = moments.rows, moments.weight, moments.mean[columns]
-    part.products = np.asfortranarray(moments.full()[np.ix_(columns, columns)])
+    # The lower triangle of some columns, in their order, is a part of that of all.
+    part.products = np.asfortranarray(moments.products[np.ix_(columns, columns)])
     return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,10 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from fusible.alignment._base import Aligner
 from fusible.alignment._gram import Covariance, Gram, accumulate, covariance
+from fusible.alignment._missing import most_likely
+from fusible.alignment._refine import refined
 from fusible.alignment._report import condition_report, warn_of
 from fusible.alignment._solvers import leading_eigh
 from fusible.alignment._views import Views
-from fusible.alignment._whiten import Whitened, from_gram, from_rows
+from fusible.alignment._whiten import Whitened, from_gram, from_rows, white_correlations
 from fusible.errors import ArrayError, ConfigError
 
 
@@ -25,10 +28,14 @@ class LinearAligner(Aligner):
 
     Learned besides what every aligner learns: `weights_` (per view: columns, components; scores are centred rows times
     weights), `means_`, `loadings_` (per view: correlation of columns with their scores), `condition_` (per view:
-    condition number, rank, constant and duplicate columns, the way it was computed), `method_`.
+    condition number, rank, constant and duplicate columns, the way it was computed), `method_`, `gram_` (the moments of
+    all rows seen).
     """
 
     streams: ClassVar[bool] = True
+    likelihood: ClassVar[bool] = True
+    """Whether missing views are accounted for by maximum likelihood; else by pairwise counts."""
+
     whitens: ClassVar[bool] = True
     """Whether the method needs inverses of covariances, and so their condition matters."""
 
@@ -44,17 +51,15 @@ class LinearAligner(Aligner):
         self.widths = widths
 
     def partial_fit(self, views: Any, y: Any = None, *, presence: Any = None, sample_weight: Any = None) -> Self:
-        """Add rows to those seen so far and solve again; equals `fit` on all of them as far as a Gram can.
+        """Add rows to those seen so far, by `fit` too, and solve again; equals `fit` on all as far as a Gram can.
 
         A Gram is exact for covariances of condition numbers up to about 1e8; `fit` reads rows again by QR beyond.
         """
         first = not hasattr(self, "gram_")
         checked = self._checked(views, presence=presence, weight=sample_weight, reset=first)
-        if first:
-            self.gram_ = Gram(checked.names, checked.widths)
-        for chunk in checked:
-            self.gram_.update(chunk)
-        self._learn(self.gram_, None)
+        # Apart first, so that rows that are refused leave nothing behind.
+        gram = accumulate(checked.names, checked.widths, checked)
+        self._learn(gram if first else self.gram_.merge(gram), None)
         return self
 
     def fit_gram(self, gram: Gram) -> Self:
@@ -87,9 +92,14 @@ class LinearAligner(Aligner):
     def _solve(self, cov: Covariance, white: Whitened | None) -> list[np.ndarray]:
         """Weights per view (columns, components) of standardised columns, best components first."""
 
+    def _covariance(self, gram: Gram, *, varying: bool = True) -> Covariance:
+        """What the method solves from: with views missing, the most likely covariance where `likelihood` is set."""
+        cov = covariance(gram, varying=varying)
+        return most_likely(cov) if self.likelihood and not cov.complete else cov
+
     def _weights_of(self, cov: Covariance) -> list[np.ndarray]:
         """Weights of standardised columns from a covariance alone."""
-        white = from_gram(cov, self._ridges(len(cov.names)), single=False, last=True) if self.whitens else None
+        white = from_gram(cov, self._ridges(len(cov.names)), last=True) if self.whitens else None
         self._room_for(cov, white)
         return self._solve(cov, white)
 
@@ -103,26 +113,30 @@ class LinearAligner(Aligner):
 
     def _learn(self, gram: Gram, views: Views | None) -> None:
         """Solve from moments, reading the rows again where they are at hand and the condition asks for it."""
+        self.gram_ = gram
         ridge = self._ridges(len(gram.names))
-        cov = covariance(gram)
+        cov = self._covariance(gram)
         white = None
         if self.whitens:
-            white = from_gram(cov, ridge, single=gram.single, last=views is None)
+            white = from_gram(cov, ridge, last=views is None)
             if white is None and views is not None and gram.single:
                 self._learn(accumulate(gram.names, gram.widths, views), views)
                 return
             if white is None and views is not None:
                 white = from_rows(cov, ridge, views)
+                white = white if any(ridge) else refined(cov, white, views)
         self._room_for(cov, white)
-        self._finish(cov, self._untied(cov, white, self._solve(cov, white)))
+        self._finish(cov, white, self._untied(cov, white, self._solve(cov, white)))
         self.method_ = white.method if white is not None else "float32 Gram" if gram.single else "float64 Gram"
         self.condition_ = condition_report(cov, white, self.method_)
         warn_of(type(self).__name__, cov, self.condition_, whitens=self.whitens and not any(ridge))
 
     def _ridges(self, views: int) -> list[float]:
-        given = [self.ridge] * views if np.isscalar(self.ridge) else list(self.ridge)  # type: ignore[arg-type]
-        values = [float(value) for value in given]  # type: ignore[arg-type]
+        given: list[Any] = list(self.ridge) if isinstance(self.ridge, Sequence | np.ndarray) else [self.ridge] * views
         name = type(self).__name__
+        if wrong := [value for value in given if not isinstance(value, Real)]:
+            raise ConfigError(f"{name}: ridge: expected a number, or one for each view, got {wrong[0]!r}")
+        values = [float(value) for value in given]
         if len(values) != views:
             raise ConfigError(f"{name}: ridge: expected one number or {views}, one for each view, got {len(values)}")
         if bad := [value for value in values if not 0.0 <= value < np.inf]:
@@ -154,19 +168,20 @@ class LinearAligner(Aligner):
             self.n_components_ = most
             standard = self._solve(cov, white)
             self.n_components_, tied = asked, _perfect(cov, standard)
-        loads = cov.blocks[0][0] @ standard[0][:, :tied]
+        loads = cov.loads(0, 0, standard[0][:, :tied])
         _, turn = leading_eigh(loads.T @ loads, tied)
         return [np.hstack([part[:, :tied] @ turn, part[:, tied:]])[:, :asked] for part in standard]
 
-    def _finish(self, cov: Covariance, standard: list[np.ndarray]) -> None:
+    def _finish(self, cov: Covariance, white: Whitened | None, standard: list[np.ndarray]) -> None:
         """From weights of standardised columns to weights, loadings, correlations and regressions."""
         standard = _signed(standard, cov)
-        scales = [deviations(cov.blocks[i][i], standard[i]) for i in cov.views]
-        self.correlations_ = np.clip(correlations(cov, standard), -1.0, 1.0)
+        scales = [cov.spread(i, standard[i]) for i in cov.views]
+        found = correlations(cov, standard) if white is None else white_correlations(white, standard)
+        self.correlations_ = np.clip(found, -1.0, 1.0)
         self.means_ = tuple(cov.means)
         self.weights_ = tuple(w / d[:, None] for w, d in zip(standard, cov.deviations, strict=True))
         self.loadings_ = tuple(
-            cov.blocks[i][i] @ standard[i] / np.where(scales[i] > 0, scales[i], 1.0) for i in cov.views
+            cov.loads(i, i, standard[i]) / np.where(scales[i] > 0, scales[i], 1.0) for i in cov.views
         )
         self._regressions = [[_regression(cov, standard, i, j) for j in cov.views] for i in cov.views]
 
@@ -190,11 +205,11 @@ def _is_single(views: Any) -> bool:
 
 def correlations(cov: Covariance, standard: Sequence[np.ndarray]) -> np.ndarray:
     """Correlation per component, mean over pairs of views, of weights of standardised columns."""
-    spread = [deviations(cov.blocks[i][i], weights) for i, weights in enumerate(standard)]
+    spread = [cov.spread(i, weights) for i, weights in enumerate(standard)]
     pairs = []
     for i in cov.views:
         for j in range(i + 1, len(standard)):
-            shared = np.einsum("pk,pk->k", standard[i], cov.blocks[i][j] @ standard[j])
+            shared = cov.shared(i, standard[i], j, standard[j])
             scale = spread[i] * spread[j]
             pairs.append(np.divide(shared, scale, out=np.zeros_like(shared), where=scale > 0))
     return np.asarray(np.mean(pairs, axis=0))
@@ -206,21 +221,15 @@ def _perfect(cov: Covariance, standard: Sequence[np.ndarray]) -> int:
     return int(below.argmax()) if below.any() else len(below)
 
 
-def deviations(block: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Deviation of the scores of standardised columns."""
-    return np.asarray(np.sqrt(np.maximum(np.einsum("pk,pk->k", weights, block @ weights), 0.0)))
-
-
 def _regression(cov: Covariance, standard: list[np.ndarray], i: int, j: int) -> np.ndarray:
     """Coefficients (components, columns of j) of view j on the scores of view i."""
-    own = standard[i].T @ cov.blocks[i][i] @ standard[i]
-    cross = standard[i].T @ cov.blocks[i][j] * cov.deviations[j]
-    return np.asarray(np.linalg.lstsq(own, cross, rcond=None)[0])
+    cross = cov.loads(j, i, standard[i]).T * cov.deviations[j]
+    return np.asarray(np.linalg.lstsq(cov.among(i, standard[i]), cross, rcond=None)[0])
 
 
 def _signed(standard: list[np.ndarray], cov: Covariance) -> list[np.ndarray]:
     """Turn each component so that the loading of largest size in the first view is positive, whatever the solver."""
-    loadings = cov.blocks[0][0] @ standard[0]
+    loadings = cov.loads(0, 0, standard[0])
     largest = loadings[np.abs(loadings).argmax(axis=0), np.arange(loadings.shape[1])]
     sign = np.where(largest < 0, -1.0, 1.0)
     return [weights * sign for weights in standard]

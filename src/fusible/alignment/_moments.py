@@ -12,6 +12,9 @@ from scipy.linalg import blas
 SPARSE = 0.05
 """Below this density sparse rows are multiplied as they are; above it they are cheaper dense."""
 
+OFFSET = 1e-2
+"""Ratio of variance to squared mean below which the centring of sparse rows has to come before their products."""
+
 
 class Moments:
     """Weight, means and centred products of the columns of several arrays side by side.
@@ -31,15 +34,17 @@ class Moments:
 
     def update(self, arrays: Sequence[Any], weight: np.ndarray | None = None) -> np.ndarray:
         """Add rows of arrays side by side; gives their mean, which is not finite where a value is not."""
-        rows = int(arrays[0].shape[0])
+        rows = int(arrays[0].shape[0]) if weight is None else int(np.count_nonzero(weight))
         total = float(rows) if weight is None else float(weight.sum())
         if total <= 0.0:
             return np.zeros_like(self.mean)
         share = None if weight is None else weight / total
         if all(_is_thin(array) for array in arrays):
             mean, products = _sparse_products(arrays, share, total)
-            self._merge(rows, total, mean, products)
-            return mean
+            # Columns of a large mean lose digits when it is taken off afterwards: those chunks are made dense.
+            if not (np.diag(products) < OFFSET * total * mean**2).any():
+                self._merge(rows, total, mean, products)
+                return mean
         dense = [array.toarray() if scipy.sparse.issparse(array) else array for array in arrays]
         mean = np.concatenate([_mean(array, share) for array in dense])
         if np.isfinite(mean).all():

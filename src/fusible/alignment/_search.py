@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils import Tags
 
 from fusible.alignment._base import Aligner
-from fusible.alignment._gram import Gram, covariance, gram_weight
-from fusible.alignment._linear import LinearAligner, correlations
+from fusible.alignment._gram import Gram
+from fusible.alignment._linear import LinearAligner
 from fusible.alignment._views import Chunk, Views
 from fusible.errors import ConfigError, FusibleError
 
@@ -24,7 +25,7 @@ class LinearSearch(Aligner):
     Rows go to `folds` folds at random (seeded), one Gram per fold is accumulated in one pass, and every candidate is
     fitted and scored from Grams alone. The ridge is the one with the greatest mean of held-out correlations over
     components. `components` is a number, or None: then leading components count as long as their held-out correlation
-    is above zero by two standard errors over folds (at least one).
+    is above zero by two standard errors over folds, or of the correlation of noise if those are greater (at least one).
 
     Learned: `best_` (the aligner fitted on all rows), `ridge_`, `cv_correlations_` (ridges, folds, components), and
     what the aligner itself learned.
@@ -64,11 +65,12 @@ class LinearSearch(Aligner):
             raise ConfigError(f"{name}: folds: expected at least 2, got {self.folds}")
         grams = fold_grams(views, min(self.folds, views.rows), self.seed)
         self.cv_correlations_ = self._held_out(grams, self._most(views))
-        at, count = _chosen(self.cv_correlations_, self.components)
+        whole = merged(grams)
+        at, count = _chosen(self.cv_correlations_, self.components, whole.rows)
         self.ridge_ = float(self.ridges[at])
         self.best_ = self.part(count, ridge=self.ridge_, widths=self.widths)
         self.best_.view_names_, self.best_.widths_ = views.names, views.widths
-        self.best_._learn(merged(grams), views)
+        self.best_._learn(whole, views)
         self.n_components_ = self.best_.n_components_
         self.weights_, self.means_, self.loadings_ = self.best_.weights_, self.best_.means_, self.best_.loadings_
         self.condition_, self.method_ = self.best_.condition_, self.best_.method_
@@ -80,20 +82,15 @@ class LinearSearch(Aligner):
         """Held-out correlation (ridges, folds, components) of every candidate."""
         found = np.zeros((len(self.ridges), len(grams), count))
         for k, held in enumerate(grams):
-            if not _sees_all(held):
-                continue
-            rest = covariance(merged([gram for i, gram in enumerate(grams) if i != k]), varying=False)
-            fold = covariance(held, varying=False)
-            if not all(kept.any() for kept in (*rest.kept, *fold.kept)):
+            pairs = _pairs(held)
+            rest = self.part()._covariance(merged([gram for i, gram in enumerate(grams) if i != k]), varying=False)
+            if not pairs or not all(kept.any() for kept in rest.kept):
                 continue
             for r, ridge in enumerate(self.ridges):
                 aligner = self.part(count if self.components else None, ridge=ridge)
                 weights = aligner._weights_of(rest)
-                turned = [
-                    w * (own / scale)[:, None]
-                    for w, own, scale in zip(weights, fold.deviations, rest.deviations, strict=True)
-                ]
-                held_out = correlations(fold, turned)[:count]
+                turned = [w / scale[:, None] for w, scale in zip(weights, rest.deviations, strict=True)]
+                held_out = _correlations(pairs, turned)[:count]
                 found[r, k, : len(held_out)] = held_out
         return found
 
@@ -124,9 +121,23 @@ def fold_grams(views: Views, folds: int, seed: int) -> list[Gram]:
     return grams
 
 
-def _sees_all(gram: Gram) -> bool:
-    """Whether every view has rows that count."""
-    return all(gram_weight(gram, i, i) > 0.0 for i in range(len(gram.names)))
+def _pairs(gram: Gram) -> list[tuple[int, int, np.ndarray]]:
+    """Pairs of views with their centred products side by side, over the rows in which both are present."""
+    places = combinations(range(len(gram.names)), 2)
+    found = [(i, j, gram.pair(i, j)) for i, j in places]
+    return [(i, j, moments.full()) for i, j, moments in found if moments is not None]
+
+
+def _correlations(pairs: Sequence[tuple[int, int, np.ndarray]], weights: Sequence[np.ndarray]) -> np.ndarray:
+    """Correlation per component, mean over pairs of views, each over the rows in which both are present."""
+    each = []
+    for i, j, products in pairs:
+        one, other, edge = weights[i], weights[j], len(weights[i])
+        shared = np.einsum("pk,pk->k", one, products[:edge, edge:] @ other)
+        own = np.einsum("pk,pk->k", one, products[:edge, :edge] @ one)
+        spread = np.sqrt(np.maximum(own * np.einsum("pk,pk->k", other, products[edge:, edge:] @ other), 0.0))
+        each.append(np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 0))
+    return np.asarray(np.mean(each, axis=0))
 
 
 def merged(grams: Sequence[Gram]) -> Gram:
@@ -137,13 +148,14 @@ def merged(grams: Sequence[Gram]) -> Gram:
     return total
 
 
-def _chosen(held_out: np.ndarray, components: int | None) -> tuple[int, int]:
+def _chosen(held_out: np.ndarray, components: int | None, rows: int) -> tuple[int, int]:
     """Place of the best ridge, and the number of components."""
     mean = held_out.mean(axis=1)
     at = int(np.maximum(mean, 0.0).sum(axis=1).argmax())
     if components is not None:
         return at, components
     error = held_out[at].std(axis=0, ddof=1) / np.sqrt(held_out.shape[1])
+    error = np.maximum(error, 1.0 / np.sqrt(max(rows, 1)))  # a few folds may agree by chance
     above = mean[at] > 2.0 * error
     return at, max(1, int(above.argmin()) if not above.all() else len(above))
 

@@ -18,7 +18,7 @@ class Stream:
 
     `chunks` is called for each pass and gives mappings {view: array (rows, columns)}, or pairs of such a mapping and a
     presence array (rows, views). Linear aligners take a stream in place of views: memory is that of one chunk and of
-    the square of the columns. A second pass is made only where the condition asks for QR.
+    the square of the columns. Further passes are made only where the condition asks for QR.
 
     >>> import numpy as np
     >>> from fusible.alignment.cca import Cca
@@ -37,14 +37,11 @@ class Stream:
 
     def __init__(self, chunks: Callable[[], Iterable[Any]]) -> None:
         self._chunks = chunks
-        first = next(iter(self), None)
-        if first is None:
+        self._names: tuple[str, ...] | None = None
+        self._widths: tuple[int, ...] | None = None
+        if next(iter(self), None) is None:
             raise ArrayError("stream: expected at least one chunk, got none")
-        self.names = self._names
-        self.widths = tuple(int(array.shape[1]) for array in first.arrays)
         self._counted: int | None = None
-
-    _names: tuple[str, ...] = ()
 
     @classmethod
     def from_parquet(cls, path: str | Path, views: Mapping[str, Sequence[str]], rows: int = CHUNK) -> Self:
@@ -52,12 +49,14 @@ class Stream:
         import pyarrow.parquet as pq
 
         columns = [name for names in views.values() for name in names]
+        _check_columns(Path(path), views)
 
         def chunks() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-            with pq.ParquetFile(path) as file:
+            # Read ahead, row groups would stay in memory until the end.
+            with pq.ParquetFile(path, pre_buffer=False) as file:
                 for batch in file.iter_batches(rows, columns=columns, use_threads=False):
                     arrays = {
-                        view: np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
+                        view: np.stack([_numbers(batch.column(name)) for name in names], axis=1)
                         for view, names in views.items()
                     }
                     yield arrays, np.stack([~np.isnan(a).all(axis=1) for a in arrays.values()], axis=1)
@@ -99,6 +98,16 @@ class Stream:
         return cls(chunks)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the views."""
+        return self._names or ()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of columns per view."""
+        return self._widths or ()
+
+    @property
     def rows(self) -> int:
         """Number of rows; counted by a pass of its own."""
         if self._counted is None:
@@ -108,9 +117,41 @@ class Stream:
     def __iter__(self) -> Iterator[Chunk]:
         for given in self._chunks():
             arrays, presence = given if isinstance(given, tuple) else (given, None)
-            views = as_views(arrays, names=self._names or None)
-            self._names = views.names
-            yield Chunk(views.arrays, None if presence is None or presence.all() else presence)
+            views = as_views(arrays, presence=presence, names=self._names, widths=self._widths)
+            self._names, self._widths = views.names, views.widths
+            yield Chunk(views.arrays, views.presence)
+
+
+def _check_columns(path: Path, views: Mapping[str, Sequence[str]]) -> None:
+    """Raise `ArrayError` where a Parquet file lacks a column, or has one that holds no numbers."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    for view, names in views.items():
+        for name in names:
+            if name not in schema.names:
+                raise ArrayError(f"stream: column {name!r} is not in {path.name}; it has {', '.join(schema.names)}")
+            kind = schema.field(name).type
+            if not _is_number(kind):
+                raise ArrayError(
+                    f"view {view!r}: column {name!r} of {path.name}: expected numbers, got {kind}; encode it"
+                )
+
+
+def _is_number(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = (types.is_boolean, types.is_integer, types.is_floating, types.is_decimal, types.is_null)
+    return any(test(kind) for test in tests)
+
+
+def _numbers(column: Any) -> np.ndarray:
+    """A column of a batch, null as NaN; floats keep their precision."""
+    from pyarrow import types
+
+    if not types.is_floating(column.type):
+        column = column.cast("float64")
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def _width(name: str, space: CacheSpace, keys: Sequence[str | None]) -> int:
@@ -123,7 +164,7 @@ def _width(name: str, space: CacheSpace, keys: Sequence[str | None]) -> int:
 def _gathered(space: CacheSpace, keys: Sequence[str | None], width: int) -> np.ndarray:
     """Cached vectors of some rows, zero where there is no key."""
     found = space.gather([key for key in keys if key is not None])
-    rows = np.zeros((len(keys), width))
+    rows = np.zeros((len(keys), width), found[0].dtype if found else np.float64)
     present = [i for i, key in enumerate(keys) if key is not None]
     if present:
         rows[present] = np.stack(found)

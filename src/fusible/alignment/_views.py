@@ -12,7 +12,7 @@ import scipy.sparse
 
 from fusible.errors import ArrayError, ArrayTypeError
 
-CHUNK = 2048
+CHUNK = 4096
 """Rows that are held centred at once."""
 
 
@@ -113,7 +113,7 @@ def is_mapping(given: Any) -> bool:
 
 def is_several(given: Any) -> bool:
     """Whether views come one array each."""
-    return isinstance(given, list | tuple) and bool(given) and all(getattr(item, "ndim", 0) == 2 for item in given)
+    return isinstance(given, list | tuple) and any(getattr(item, "ndim", 0) == 2 for item in given)
 
 
 def check_array(array: Any, name: str) -> Any:
@@ -144,16 +144,20 @@ def check_array(array: Any, name: str) -> Any:
     return checked
 
 
-def finite(array: Any, name: str, start: int = 0) -> None:
-    """Raise `ArrayError` where a present row holds NaN or infinity; names view, row and column."""
+def finite(array: Any, name: str, start: int = 0, rows: np.ndarray | None = None) -> None:
+    """Raise `ArrayError` where a present row holds NaN or infinity; names view, row and column.
+
+    The rows of `array` are those from `start` on, or the given `rows` counted from there.
+    """
     values = array.data if scipy.sparse.issparse(array) else array
     if np.isfinite(values).all():
         return
     dense = array.toarray() if scipy.sparse.issparse(array) else array
     row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(dense)))
     what = "NaN" if np.isnan(dense[row, column]) else "infinity (inf)"
+    place = start + (row if rows is None else int(rows[row]))
     raise ArrayError(
-        f"view {name!r}: expected finite numbers, Input contains {what} (row {start + row}, column {column}); "
+        f"view {name!r}: expected finite numbers, Input contains {what} (row {place}, column {column}); "
         "fill it, or mark rows without the view in `presence`"
     )
 
@@ -193,6 +197,13 @@ def _numbers(array: np.ndarray, name: str) -> np.ndarray:
         raise ArrayError(f"view {name!r}: expected numbers, got text or objects: {error}; encode them first") from None
 
 
+def present_somewhere(views: Views) -> None:
+    """Raise `ArrayError` where a view is present in no row, so that nothing can be learned of it."""
+    for i, name in enumerate(views.names):
+        if views.presence is not None and not views.presence[:, i].any():
+            raise ArrayError(f"view {name!r}: present in no row; leave the view out")
+
+
 def _presence(given: Any, rows: int, names: tuple[str, ...]) -> np.ndarray | None:
     if given is None:
         return None
@@ -201,9 +212,6 @@ def _presence(given: Any, rows: int, names: tuple[str, ...]) -> np.ndarray | Non
         raise ArrayError(
             f"presence: expected bool of shape ({rows}, {len(names)}), got {presence.dtype} of shape {presence.shape}"
         )
-    for i, name in enumerate(names):
-        if not presence[:, i].any():
-            raise ArrayError(f"view {name!r}: present in no row; leave the view out")
     return None if presence.all() else presence
 
 
@@ -222,7 +230,8 @@ def _weight(given: Any, rows: int) -> np.ndarray | None:
 
 def _rows(array: Any, rows: Any) -> Any:
     """Rows of an array; those of a memory map through a map of their own, so that its pages are let go again."""
-    if isinstance(array, np.memmap) and isinstance(rows, slice) and array.flags.c_contiguous and array.base is not None:
+    mapped = isinstance(array, np.memmap) and array.flags.c_contiguous and array.mode != "c"  # "c": file and map differ
+    if mapped and isinstance(rows, slice) and array.base is not None:
         start, stop, _ = rows.indices(array.shape[0])
         offset = array.offset + start * array.strides[0]
         whole = getattr(array, "filename", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from fusible.alignment._blocks import divided, side_by_side
@@ -25,8 +27,10 @@ class Gcca(LinearAligner):
     >>> shared = rng.normal(size=(500, 1))
     >>> views = {name: shared + rng.normal(size=(500, 3)) for name in ("text", "image", "audio")}
     >>> Gcca(components=1).fit(views).correlations_.round(1)
-    array([0.7])
+    array([0.8])
     """
+
+    likelihood: ClassVar[bool] = False
 
     def _solve(self, cov: Covariance, white: Whitened | None) -> list[np.ndarray]:
         assert white is not None

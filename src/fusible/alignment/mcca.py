@@ -8,7 +8,7 @@ from fusible.alignment._blocks import divided, side_by_side
 from fusible.alignment._gram import Covariance
 from fusible.alignment._linear import LinearAligner
 from fusible.alignment._search import LinearSearch
-from fusible.alignment._solvers import leading_eigh
+from fusible.alignment._solvers import leading_eigh, leading_svd
 from fusible.alignment._whiten import Whitened
 
 
@@ -24,11 +24,15 @@ class Mcca(LinearAligner):
     >>> shared = rng.normal(size=(500, 1))
     >>> views = {name: shared + rng.normal(size=(500, 3)) for name in ("text", "image", "audio")}
     >>> Mcca(components=1).fit(views).correlations_.round(1)
-    array([0.7])
+    array([0.8])
     """
 
     def _solve(self, cov: Covariance, white: Whitened | None) -> list[np.ndarray]:
         assert white is not None
+        if len(white.whiteners) == 2:
+            assert white.blocks[0][1] is not None
+            left, _, right = leading_svd(white.blocks[0][1], self.n_components_)
+            return mean_unit_variance(white, [left, right])
         _, vectors = leading_eigh(side_by_side(white, identity=True), self.n_components_)
         return mean_unit_variance(white, divided(vectors, white))
 

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exit code 0, or 2 with one line on stderr for what the user can mend, or 1 for a defect."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        app(args=arguments, prog_name="fusible", obj=shlex.join(["fusible", *arguments]))
+        app(args=options.spread(arguments), prog_name="fusible", obj=shlex.join(["fusible", *arguments]))
     except FusibleError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
@@ -193,6 +193,60 @@ def evaluate(
 
     warn(scores.pop("problems", ()))
     print_scores(scores)
+
+
+@app.command()
+def align(
+    context: typer.Context,
+    data: options.Data,
+    views: options.Aligned = None,
+    method: Annotated[
+        str | None, typer.Option("--method", "-m", help="Aligner (default: cca for two views, mcca for more).")
+    ] = None,
+    components: Annotated[
+        int | None, typer.Option("--components", min=1, help="Dimensions of the common space (default: chosen).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="Folder to write.")] = None,
+    column: options.Columns = None,
+    view: options.Views = None,
+    encoder: options.Encoders = None,
+    device: options.Device = "cpu",
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    cache: options.Cache = None,
+    json: options.Json = False,
+) -> None:
+    """Say what views share: held-out canonical correlations; with -o also OUT/report.html and OUT/aligner/."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    with quiet_stdout(json):
+        result = fusible.align(
+            data,
+            views,
+            method,
+            components=components,
+            columns=options.parse_columns(column),
+            join=options.parse_views(view),
+            encoders=options.parse_encoders(encoder),
+            seed=seed,
+            output=output,
+            device=device,
+            workers=workers,
+            cache=cache,
+            progress=RichProgress(),
+            command=context.obj,
+        )
+    if json:
+        print_json(result.to_json())
+        return
+    from rich.console import Console
+
+    from fusible.report.alignment import print_alignment
+
+    print_alignment(result, Console())
+    if output is not None:
+        typer.echo(f"report:  {output / 'report.html'}\naligner: {output / 'aligner'}")
 
 
 @app.command()

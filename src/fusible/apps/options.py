@@ -20,6 +20,9 @@ Columns = Annotated[
 Views = Annotated[
     list[str] | None, typer.Option("--view", metavar="NAME=A,B", help="Join columns of one modality in one view.")
 ]
+Aligned = Annotated[
+    list[str] | None, typer.Option("--views", metavar="A B", help="Names of the views to align (default: all).")
+]
 Encoders = Annotated[
     list[str] | None, typer.Option("--encoder", metavar="VIEW=NAME", help="Encode a view with this encoder.")
 ]
@@ -35,6 +38,23 @@ Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Fold
 
 WORKERS = 4
 """Threads that decode media, where the command line does not say."""
+
+
+def spread(arguments: list[str], option: str = "--views") -> list[str]:
+    """Repeat an option for each of the words that follow it, as far as the next option.
+
+    >>> spread(["align", "t.csv", "--views", "a", "b", "--json"])
+    ['align', 't.csv', '--views', 'a', '--views', 'b', '--json']
+    """
+    found: list[str] = []
+    inside = False
+    for word in arguments:
+        if inside and not word.startswith("-") and found[-1] != option:
+            found.append(option)
+        elif word.startswith("-"):
+            inside = word == option
+        found.append(word)
+    return found
 
 
 def parse_columns(given: list[str] | None) -> dict[str, str] | None:

@@ -58,6 +58,7 @@ def make_split(
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     stratify: bool = True,
+    groups: np.ndarray | None = None,
 ) -> Split:
     """Use the table's split column, or draw a seeded split, stratified by target, groups kept whole.
 
@@ -72,6 +73,8 @@ def make_split(
         Same seed, same split.
     fractions : tuple of float
         Shares of train, valid and test.
+    groups : int array of shape (rows,), optional
+        Groups of rows that are kept whole, where the data set has no group column.
     stratify : bool
         Whether each class has its share in each part, within one row (without groups). A class with one row trains.
 
@@ -82,7 +85,8 @@ def make_split(
     """
     present, strata = _strata(target_values, dataset.rows)
     strata = strata if stratify else np.zeros(dataset.rows, dtype=np.int64)
-    groups = dataset.group_values()
+    own = dataset.group_values()
+    groups = groups if own is None else own
     draw = np.random.default_rng(seed)
     given = dataset.split()
     if given is None:

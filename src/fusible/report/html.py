@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -33,13 +33,17 @@ SIGNATURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 def write_report(result: StudyResult, path: str | os.PathLike[str]) -> Path:
     """Write the page, whole or not at all, and return its path; raises `ConfigError` where there is no such folder."""
-    path = Path(path)
+    return write_page(lambda: render(result), Path(path))
+
+
+def write_page(page: Callable[[], str], path: Path) -> Path:
+    """Write a page beside its place, then rename; what is there stays where the page cannot be made."""
     if not path.parent.is_dir():
         raise ConfigError(f"report {path}: folder {path.parent} does not exist; create it first")
-    page = render(result)
+    text = page()
     with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
         try:
-            beside.write(page)
+            beside.write(text)
             beside.close()
             Path(beside.name).chmod(0o644)
             Path(beside.name).replace(path)
@@ -51,6 +55,11 @@ def write_report(result: StudyResult, path: str | os.PathLike[str]) -> Path:
 
 def render(result: StudyResult) -> str:
     """Give the page as text."""
+    return render_template("template.html.j2", _content(result))
+
+
+def render_template(name: str, content: Mapping[str, Any]) -> str:
+    """Fill a template of this room; everything in `content` is escaped."""
     environment = Environment(
         loader=PackageLoader("fusible.report", "."),
         autoescape=True,
@@ -61,7 +70,7 @@ def render(result: StudyResult) -> str:
     environment.filters.update(
         number=_words.number, count=_words.count, duration=_words.duration, span=_words.span, short=_short, say=_say
     )
-    return environment.get_template("template.html.j2").render(**_content(result))
+    return environment.get_template(name).render(**content)
 
 
 def _content(result: StudyResult) -> dict[str, Any]:
@@ -83,8 +92,8 @@ def _content(result: StudyResult) -> dict[str, Any]:
         "columns_left": max(0, len(result.columns) - MOST_COLUMNS),
         "problems": result.problems[:MOST_PROBLEMS],
         "problems_left": max(0, len(result.problems) - MOST_PROBLEMS),
-        "stages": _stages(result.seconds),
-        "settings": _flat(result.settings),
+        "stages": stage_lines(result.seconds),
+        "settings": flat(result.settings),
     }
 
 
@@ -188,16 +197,18 @@ def _picture(data: bytes | None) -> Markup | None:
     return Markup(f"data:{kind};base64,{b64encode(data).decode()}")  # noqa: S704  (only our own base64 text)
 
 
-def _stages(seconds: Mapping[str, float]) -> list[tuple[str, str, float]]:
+def stage_lines(seconds: Mapping[str, float]) -> list[tuple[str, str, float]]:
+    """Name, duration in words and share of the longest, per stage."""
     longest = max([*seconds.values(), 1e-9])
     return [(name, _words.duration(value), round(100 * value / longest, 1)) for name, value in seconds.items()]
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Settings as lines of two texts, nested names joined by a dot."""
     lines: list[tuple[str, str]] = []
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
-            lines += _flat(value, f"{prefix}{name}.")
+            lines += flat(value, f"{prefix}{name}.")
         else:
             lines.append((f"{prefix}{name}", _short(str(value) if isinstance(value, float) else value)))
     return lines

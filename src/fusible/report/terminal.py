@@ -36,7 +36,7 @@ def print_study(result: StudyResult, console: Console | None = None) -> None:
     for row in result.strategies:
         if row.note:
             console.print(Text(f"{row.name}: {row.note}", style="dim"))
-    _print_problems(result.problems, console)
+    print_problems(result.problems, console)
 
 
 def print_inspection(inspection: Mapping[str, Any], console: Console | None = None) -> None:
@@ -50,7 +50,7 @@ def print_inspection(inspection: Mapping[str, Any], console: Console | None = No
     if views:
         named = [{"name": name, **view} for name, view in views.items()] if isinstance(views, Mapping) else list(views)
         console.print(_mapping_table("views", named))
-    _print_problems(inspection.get("problems", ()), console)
+    print_problems(inspection.get("problems", ()), console)
 
 
 def _study_table(result: StudyResult, width: int) -> Table:
@@ -110,7 +110,8 @@ def _cell(name: str, value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _print_problems(problems: Any, console: Console) -> None:
+def print_problems(problems: Any, console: Console) -> None:
+    """Print problems, a line each, with the first rows they are in."""
     for problem in problems:
         found = problem if isinstance(problem, Mapping) else {n: getattr(problem, n) for n in problem.__slots__}
         colour = "red" if found.get("severity") == "error" else "yellow"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +21,6 @@ from fusible.tasks.model import Model
 from fusible.tasks.target import Target
 from fusible.types import Column, Modality, Role, View
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 FORMAT = 1
 REQUIRED = frozenset({"config.yaml", "weights.safetensors"})
 HELD = REQUIRED | {"preprocessing", "trees", "README.md"}
@@ -33,8 +31,6 @@ LARGEST = 16 * 2**30
 
 def save(model: Model, folder: Path) -> Path:
     """Write the folder beside its place, then rename it there; an older model folder is replaced."""
-    from safetensors.torch import save_file
-
     check_model(folder)
     packed = pack.pack(model.node)
     config = {
@@ -42,15 +38,37 @@ def save(model: Model, folder: Path) -> Path:
         "target": model.target.to_config(),
         "metric": model.metric,
         "threshold": model.threshold,
-        "columns": [
-            {"name": c.name, "modality": str(c.modality), "role": str(c.role), "reason": c.reason}
-            for c in model.columns
-        ],
-        "views": [{"name": v.name, "modality": str(v.modality), "columns": list(v.columns)} for v in model.views],
+        **schema_config(model.columns, model.views),
         "encoders": packed.encoders,
         "strategy": packed.tree,
         "info": model.info,
     }
+    return store(folder, config, packed, model.card or f"# Fusible model: {model.node.name}\n")
+
+
+def schema_config(columns: Sequence[Column], views: Sequence[View]) -> dict[str, Any]:
+    """Columns and views as plain values."""
+    return {
+        "columns": [
+            {"name": c.name, "modality": str(c.modality), "role": str(c.role), "reason": c.reason} for c in columns
+        ],
+        "views": [{"name": v.name, "modality": str(v.modality), "columns": list(v.columns)} for v in views],
+    }
+
+
+def schema_of(config: Mapping[str, Any]) -> tuple[tuple[Column, ...], tuple[View, ...]]:
+    """Take back what `schema_config` gave."""
+    views = tuple(View(v["name"], Modality(v["modality"]), tuple(v["columns"])) for v in config["views"])
+    columns = tuple(
+        Column(c["name"], Modality(c["modality"]), Role(c["role"]), str(c["reason"])) for c in config["columns"]
+    )
+    return columns, views
+
+
+def store(folder: Path, config: Mapping[str, Any], packed: pack.Packed, card: str) -> Path:
+    """Write a folder of plain files, whole or not at all."""
+    from safetensors.torch import save_file
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -63,7 +81,7 @@ def save(model: Model, folder: Path) -> Path:
             for name, text in texts.items():
                 (beside / kind).mkdir(exist_ok=True)
                 (beside / kind / f"{name}.{suffix}").write_text(text, "utf-8")
-        (beside / "README.md").write_text(model.card or f"# Fusible model: {model.node.name}\n", "utf-8")
+        (beside / "README.md").write_text(card, "utf-8")
         replace(beside, folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
@@ -103,26 +121,33 @@ def load(folder: str | Path) -> Model:
 
     Raises `ModelFormatError` naming the file, what was expected and what was found.
     """
-    place = Path(folder)
-    _refuse_links(place)
-    config = _config(place)
-    try:
-        parts = pack.Packed(
-            encoders=dict(config["encoders"]),
-            tree=dict(config["strategy"]),
-            arrays=_arrays(place / "weights.safetensors"),
-            learned=dict(_texts(place / "preprocessing", ".json")),
-            texts=dict(_texts(place / "trees", ".txt")),
-        )
+    with opened(Path(folder)) as (config, parts):
+        if "aligner" in config:
+            raise ModelFormatError(f"{folder}: holds an aligner, expected a model; use fusible.load_aligner")
+        parts.tree = dict(config["strategy"])
         target = Target.from_config(config["target"])
-        views = tuple(View(v["name"], Modality(v["modality"]), tuple(v["columns"])) for v in config["views"])
-        columns = tuple(
-            Column(c["name"], Modality(c["modality"]), Role(c["role"]), str(c["reason"])) for c in config["columns"]
-        )
+        columns, views = schema_of(config)
         node = pack.unpack(parts, {view.name: view for view in views}, target.task)
         metric = metric_of(config["metric"], target.task).name
         threshold = None if config["threshold"] is None else float(config["threshold"])
         return Model(node, target, columns, views, metric, threshold, dict(config["info"]))
+
+
+@contextmanager
+def opened(place: Path) -> Iterator[tuple[dict[str, Any], pack.Packed]]:
+    """Config, encoders, arrays and texts of a folder; whatever fails on them inside is a `ModelFormatError`."""
+    _refuse_links(place)
+    config = _config(place)
+    try:
+        yield (
+            config,
+            pack.Packed(
+                encoders=dict(config["encoders"]),
+                arrays=_arrays(place / "weights.safetensors"),
+                learned=dict(_texts(place / "preprocessing", ".json")),
+                texts=dict(_texts(place / "trees", ".txt")),
+            ),
+        )
     except (ModelFormatError, MissingExtraError):
         raise
     except Exception as error:

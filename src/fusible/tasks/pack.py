@@ -14,9 +14,11 @@ import torch
 from torch import nn
 
 from fusible import registry
+from fusible.alignment._projections import build_projection
 from fusible.encoders._base import Encoder
 from fusible.errors import ModelFormatError, RegistryError
 from fusible.networks.joint import Joint
+from fusible.tasks.aligned import Aligned
 from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode, predictions
 from fusible.types import Task, View
 
@@ -36,7 +38,9 @@ class Packed:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-class _Packer:
+class Packer:
+    """Collects what a folder holds; each encoder once."""
+
     def __init__(self) -> None:
         self.packed = Packed()
         self._ids: dict[int, str] = {}
@@ -50,7 +54,7 @@ class _Packer:
         key = f"encoder{len(self._ids)}_{name}"
         self._ids[id(encoder)] = key
         self.packed.encoders[key] = {"name": name, "settings": dict(encoder.settings)}
-        self._arrays(key, encoder)
+        self.arrays(key, encoder)
         self.packed.learned[key] = json.dumps(dict(encoder.learned()), ensure_ascii=False)
         self.packed.texts.update({f"{key}.{part}": text for part, text in encoder.texts().items()})
         return key
@@ -65,8 +69,8 @@ class _Packer:
             return {**plain, "kind": "predictor", "view": node.view.name, "encoder": self.encoder(node.encoder)}
         if isinstance(node, NetworkNode):
             views = {view.name: self.encoder(node.encoders[view.name]) for view in node.views}
-            self._arrays(f"{key}.operator", node.network.operator)
-            self._arrays(f"{key}.head", node.network.head)
+            self.arrays(f"{key}.operator", node.network.operator)
+            self.arrays(f"{key}.head", node.network.head)
             return {**plain, "kind": "network", "views": views, "live": list(node.live), **node.recipe}
         if not isinstance(node, EnsembleNode):
             raise TypeError(f"{type(node).__name__} has no place in a model folder")
@@ -81,25 +85,43 @@ class _Packer:
             "members": members,
         }
 
-    def _arrays(self, key: str, module: nn.Module) -> None:
+    def arrays(self, key: str, module: nn.Module) -> None:
+        """Add a module's arrays under a key."""
         self.packed.arrays.update({f"{key}.{n}": t.detach().clone() for n, t in module.state_dict().items()})
 
 
 def pack(node: Node) -> Packed:
     """Describe a node by plain values and arrays."""
-    packer = _Packer()
+    packer = Packer()
     packer.packed.tree = packer.node(node)
     return packer.packed
 
 
 def unpack(packed: Packed, views: Mapping[str, View], task: Task) -> Node:
     """Rebuild a node; names must be registered, settings plain and known to the part, shapes as the parts have them."""
-    encoders = {key: _encoder(packed, key, entry) for key, entry in packed.encoders.items()}
-    return _node(packed, packed.tree, views, encoders, task)
+    return _node(packed, packed.tree, views, unpack_encoders(packed), task)
+
+
+def unpack_encoders(packed: Packed) -> dict[str, Encoder]:
+    """Rebuild all encoders of a folder, by their ids."""
+    return {key: _encoder(packed, key, entry) for key, entry in packed.encoders.items()}
+
+
+def unpack_projection(packed: Packed, key: str, spec: Mapping[str, Any], inputs: int) -> nn.Module:
+    """Rebuild an aligner's projection of vectors of `inputs` columns; shapes are checked before memory is taken."""
+    if spec.get("inputs") != inputs:
+        raise ModelFormatError(
+            f"config.yaml: {key}: expected {inputs} inputs as its encoder gives, got {spec.get('inputs')}"
+        )
+    with torch.device("meta"):
+        _match(build_projection(spec), packed, key)
+    projection = build_projection(spec)
+    _load(projection, packed, key)
+    return projection.eval().requires_grad_(False)
 
 
 def _encoder(packed: Packed, key: str, entry: Mapping[str, Any]) -> Encoder:
-    part = _part("encoders", entry["name"])
+    part = registered("encoders", entry["name"])
     settings = entry["settings"]
     known = [name for name in inspect.signature(part.__init__).parameters if name not in UNSAVED]
     for name, value in settings.items():
@@ -126,7 +148,7 @@ def _node(
         )
     if plain["kind"] == "predictor":
         view = views[plain["view"]]
-        encoder = _fitting(view, encoders[plain["encoder"]])
+        encoder = fitting(view, encoders[plain["encoder"]])
         if not encoder.predicts:
             raise ModelFormatError(f"config.yaml: {plain['encoder']!r} predicts nothing by itself; expected a network")
         return PredictorNode(name, task, prior, view, encoder)
@@ -153,7 +175,7 @@ def _ensemble(
         raise ModelFormatError(f"config.yaml: {plain['rule']}: expected one positive temperature for each member")
     start = f"{plain['key']}.rule."
     state = {n[len(start) :]: t.numpy() for n, t in packed.arrays.items() if n.startswith(start)}
-    rule = _part("ensembles", plain["rule"])().restore(task, prior, state)
+    rule = registered("ensembles", plain["rule"])().restore(task, prior, state)
     row, present = [m.prior[None, :] for m in members], np.ones((1, len(members)), bool)
     tried = rule.predict(predictions(members, row, present, temperatures, task))
     if tried.shape != (1, task.outputs):
@@ -170,20 +192,39 @@ def _network(
     prior: np.ndarray,
 ) -> NetworkNode:
     key, live = plain["key"], tuple(plain["live"])
-    seen = {view: _fitting(views[view], encoders[encoder]) for view, encoder in plain["views"].items()}
+    seen = {view: fitting(views[view], encoders[encoder]) for view, encoder in plain["views"].items()}
     widths = {view: encoder.output_width for view, encoder in seen.items()}
-    build = partial(_part("fusion", plain["operator"]), widths=widths, width=int(plain["width"]))
+    build = partial(_operator, plain, widths)
     with torch.device("meta"):  # shapes are checked before memory is taken
         _match(build(), packed, f"{key}.operator")
     network = Joint({view: seen[view] for view in live}, build(), task.outputs)
     _load(network.operator, packed, f"{key}.operator")
     _load(network.head, packed, f"{key}.head")
     network.eval()
-    recipe = {"operator": plain["operator"], "width": plain["width"]}
+    recipe = {name: plain[name] for name in ("operator", "width", "aligner", "specs") if name in plain}
     return NetworkNode(plain["name"], task, prior, tuple(views[v] for v in seen), seen, network, recipe, live)
 
 
-def _part(family: str, name: Any) -> Any:
+def _operator(plain: Mapping[str, Any], widths: Mapping[str, int]) -> nn.Module:
+    """A node's operator, behind projections where its recipe names an aligner."""
+    part, width = registered("fusion", plain["operator"]), int(plain["width"])
+    if "aligner" not in plain:
+        operator: nn.Module = part(widths=widths, width=width)
+        return operator
+    registered("alignment", plain["aligner"])
+    specs = plain["specs"]
+    projections = {view: build_projection(specs[view]) for view in widths}
+    for view, inputs in widths.items():
+        if specs[view].get("inputs") != inputs:
+            raise ModelFormatError(
+                f"config.yaml: projection of view {view!r}: expected {inputs} inputs as its encoder gives, "
+                f"got {specs[view].get('inputs')}"
+            )
+    return Aligned(projections, part(widths={view: int(specs[view]["outputs"]) for view in widths}, width=width))
+
+
+def registered(family: str, name: Any) -> Any:
+    """The part that a folder names; `ModelFormatError` where it is no name or none is registered."""
     if not isinstance(name, str) or not registry.NAME.match(name):
         raise ModelFormatError(
             f"config.yaml: {name!r} is no name of a part of {family}; expected lower-case letters, digits, _"
@@ -194,7 +235,8 @@ def _part(family: str, name: Any) -> Any:
         raise ModelFormatError(f"config.yaml: {error}") from None
 
 
-def _fitting(view: View, encoder: Encoder) -> Encoder:
+def fitting(view: View, encoder: Encoder) -> Encoder:
+    """The encoder, if it is one for the view's modality."""
     if encoder.modality != view.modality:
         raise ModelFormatError(f"config.yaml: view {view.name!r} is {view.modality}, its encoder's {encoder.modality}")
     return encoder

@@ -64,7 +64,7 @@ def study_result(study: Study, *, command: str, keep: str | None = None) -> Stud
         settings=_settings(study),
         seed=context.seed,
         command=command,
-        versions={**{p: _version(p) for p in PACKAGES}, "python": platform.python_version()},
+        versions=versions(),
         seconds=dict(study.stages.seconds),
         truth=backward(context.learned[context.split.test]),
         predictions={name: backward(s) for name, s in scores.items()},
@@ -206,6 +206,11 @@ def _settings(study: Study) -> dict[str, Any]:
         "device": context.device,
         "notes": list(context.notes),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that results depend on, and of Python."""
+    return {**{p: _version(p) for p in PACKAGES}, "python": platform.python_version()}
 
 
 def _version(package: str) -> str:

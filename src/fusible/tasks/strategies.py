@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fusible import registry
 from fusible.errors import ConfigError
 from fusible.evaluation.cost import Stages
+from fusible.tasks.aligned import check_aligner
 from fusible.tasks.combine import fit_ensemble
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.features import fit_feature, fit_joint
@@ -19,7 +20,7 @@ DEFAULT_OPERATOR = "concat"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Names to run per family: operators, rules, and (network, operator) pairs."""
+    """Names to run per family: operators (or `<aligner>+<operator>`), rules, and (network, operator) pairs."""
 
     features: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -27,7 +28,7 @@ class Plan:
 
 
 def plan(wanted: Sequence[str] | None, views: int) -> Plan:
-    """Read strategy names; none means all. With one view there is nothing to fuse.
+    """Read strategy names; none means all but those that align first. With one view there is nothing to fuse.
 
     >>> plan(["feature:concat", "end_to_end:joint+multiply"], views=2)
     Plan(features=('concat',), rules=(), networks=(('joint', 'multiply'),))
@@ -40,7 +41,11 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
     networks: list[tuple[str, str]] = []
     for name in wanted:
         family, _, part = name.partition(":")
-        if family == "feature" and registry.get("fusion", part):
+        if family == "feature":
+            aligner, plus, operator = part.rpartition("+")
+            registry.get("fusion", operator)
+            if plus:
+                check_aligner(aligner, views)
             features.append(part)
         elif family == "model" and registry.get("ensembles", part):
             rules.append(part)
@@ -51,8 +56,8 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
             networks.append((network, operator or DEFAULT_OPERATOR))
         elif family not in {"single", "auto"}:
             raise ConfigError(
-                f"strategy {name!r}: expected single:<view>, feature:<operator>, model:<rule>, "
-                "end_to_end:<network>[+<operator>] or auto"
+                f"strategy {name!r}: expected single:<view>, feature:<operator>, feature:<aligner>+<operator>, "
+                "model:<rule>, end_to_end:<network>[+<operator>] or auto"
             )
     return Plan(tuple(features), tuple(rules), tuple(networks)) if views > 1 else Plan()
 
