@@ -16,9 +16,9 @@ import numpy as np
 from _harness import Benchmark, arguments
 from _mnist import halves, mnist, noisy
 
-QUICK: dict[str, Any] = {"hidden": (64,), "epochs": 2, "batch": 500}
-HALVES: dict[str, Any] = {}
-NOISY: dict[str, Any] = {}
+QUICK: dict[str, Any] = {"hidden": (64,), "epochs": 10, "batch": 500}
+HALVES: dict[str, Any] = {"scale": "view"}
+NOISY: dict[str, Any] = {"scale": "view", "batch": 5000, "learning_rate": 3e-3}
 """Settings other than the defaults."""
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 SEEDS = (0, 1, 2)

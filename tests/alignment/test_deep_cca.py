@@ -215,6 +215,7 @@ def test_branches_that_cannot_be_used_are_named(branches, message):
         ({"learning_rate": 0.0}, "learning_rate: expected above 0"),
         ({"weight_decay": -1.0}, "weight_decay: expected at least 0"),
         ({"validation": 1.0}, "validation: expected a share"),
+        ({"scale": "row"}, "scale: expected columns or view, got 'row'"),
         ({"patience": 0}, "patience: expected at least 1"),
         ({"hidden": (0,)}, "hidden: expected widths of at least 1"),
         ({"device": "abacus"}, "device: expected one at hand"),
@@ -304,6 +305,14 @@ def test_columns_are_divided_by_deviation_or_half_their_reach():
     assert variance[2] == 0.0
     assert np.abs(scaled[:, 1]).max() / np.abs(scaled[:, 0]).max() == pytest.approx(2.0, rel=1e-3)
     np.testing.assert_allclose(scaled[:, [0, 1, 3]].mean(axis=0), 0.0, atol=1e-6)
+
+
+def test_columns_of_one_unit_are_divided_by_one_number():
+    rows = np.random.default_rng(0).normal(size=(500, 3)) * [1.0, 10.0, 0.0] + 5
+    views = as_views({"a": rows, "b": rows})
+    module = standards_of(views, np.arange(500), "view")[0]
+    variance = rows[:, :2].var(axis=0).mean()
+    np.testing.assert_allclose(module.factor.numpy(), [variance**-0.5, variance**-0.5, 0.0])
 
 
 def test_statistics_are_of_given_rows_and_do_not_depend_on_chunks():

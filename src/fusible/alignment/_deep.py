@@ -26,7 +26,7 @@ from fusible.alignment._top import fit_top, identity
 from fusible.alignment._views import Views
 from fusible.errors import ArrayError, ConfigError, FusibleWarning
 
-EPOCHS, STEPS = 40, 600
+EPOCHS, STEPS = 30, 600
 """Passes over the rows where no number is asked for: so many, or as many as make so many steps."""
 WIDE = 256
 """Width of a layer from which on bfloat16 pays."""
@@ -36,12 +36,13 @@ class DeepAligner(Aligner):
     """Base of the deep aligners: a leaf writes `_objective` and `_linear`.
 
     Parameters of all: `components`; `hidden`, widths of the layers of each view's network; `dropout`; `epochs` (None:
-    40, or as many as make 600 steps); `batch` rows per step; `learning_rate`, the peak of one cycle; `weight_decay`;
-    `ridge`, relative to the mean variance of outputs; `validation`, the share of rows held out for early stopping after
-    `patience` epochs without a better total correlation there (0: none); `mixed`, whether wide layers compute in
-    bfloat16 in training where the device is fast at it; `device`, any torch device with double precision; `seed`;
-    `branches`, {view: module} of networks of the user's own, each (rows, columns as given) -> (rows, any width);
-    `widths` of the views where one array is given.
+    30, or as many as make 600 steps); `batch` rows per step; `learning_rate`, the peak of one cycle; `weight_decay`;
+    `ridge`, relative to the mean variance of outputs; `scale`: "columns" standardises each column, "view" divides all
+    by one number, where they have one unit as pixels and embeddings have; `validation`, the share of rows held out for
+    early stopping after `patience` epochs without a better total correlation there (0: none); `mixed`, whether wide
+    layers compute in bfloat16 in training where the device is fast at it; `device`, any torch device with double
+    precision; `seed`; `branches`, {view: module} of networks of the user's own, each (rows, columns as given) ->
+    (rows, any width); `widths` of the views where one array is given.
 
     Learned besides what every aligner learns: `linear_`, the linear aligner of the networks' outputs; `history_`, loss
     and held-out total correlation per epoch, and the epoch kept; `validation_rows_`; `projections_`, a module per view.
@@ -60,9 +61,10 @@ class DeepAligner(Aligner):
         dropout: float = 0.2,
         epochs: int | None = None,
         batch: int = 1500,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 1e-4,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1.0,
         ridge: float = 1e-4,
+        scale: str = "columns",
         validation: float = 0.1,
         patience: int = 10,
         mixed: bool = True,
@@ -79,6 +81,7 @@ class DeepAligner(Aligner):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.ridge = ridge
+        self.scale = scale
         self.validation = validation
         self.patience = patience
         self.mixed = mixed
@@ -110,7 +113,7 @@ class DeepAligner(Aligner):
         rng = np.random.default_rng(self.seed)
         train, valid = self._divided(views, rng)
         self.validation_rows_ = valid
-        standards = standards_of(views, train)
+        standards = standards_of(views, train, self.scale)
         check_finite(views, valid)
         with seeded(self.seed, self.device):
             branches = make_branches(
@@ -207,6 +210,7 @@ class DeepAligner(Aligner):
         expect(self._name, "learning_rate", self.learning_rate, "above 0", 0 < self.learning_rate < math.inf)
         expect(self._name, "weight_decay", self.weight_decay, "at least 0", 0 <= self.weight_decay < math.inf)
         expect(self._name, "ridge", self.ridge, "at least 0; 0 is no regularisation", 0 <= self.ridge < math.inf)
+        expect(self._name, "scale", self.scale, "columns or view", self.scale in {"columns", "view"})
         expect(self._name, "validation", self.validation, "a share from 0 to below 1", 0 <= self.validation < 1)
         expect(self._name, "patience", self.patience, "at least 1", self.patience >= 1)
         if self.least_batch and self.batch <= self.components:

@@ -22,7 +22,7 @@ CONSTANT = 1e-12
 REACH = 2.0
 """Columns are divided by their deviation, or by their greatest distance from the mean over this where that is more: a
 column that is rarely anything but zero, such as a pixel at the border of a picture, would drown all others otherwise.
-Then all columns of a view are divided by one number, so that their mean variance is one."""
+Then all columns of the view are divided by one number, so that their mean variance is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,12 @@ def outputs_of(branches: nn.ModuleList, batch: Batch) -> list[torch.Tensor]:
     return found
 
 
-def standards_of(views: Views, rows: np.ndarray) -> list[Standardise]:
-    """Mean and size of every column over given rows, in one pass; raises `ArrayError` for NaN and constants."""
-    return [_standard(views, place, rows) for place in range(len(views.names))]
+def standards_of(views: Views, rows: np.ndarray, scale: str = "columns") -> list[Standardise]:
+    """Mean and size, of every column ("columns") or of the whole view ("view"), over given rows.
+
+    Raises `ArrayError` for NaN, infinity, and a view of constants.
+    """
+    return [_standard(views, place, rows, scale) for place in range(len(views.names))]
 
 
 def check_finite(views: Views, rows: np.ndarray) -> None:
@@ -83,7 +86,7 @@ def contents(array: Any, rows: int) -> np.ndarray:
     return found
 
 
-def _standard(views: Views, place: int, rows: np.ndarray) -> Standardise:
+def _standard(views: Views, place: int, rows: np.ndarray, scale: str) -> Standardise:
     name, array = views.names[place], views.arrays[place]
     module = Standardise(array.shape[1])
     count, mean, spread = 0, np.zeros(array.shape[1]), np.zeros(array.shape[1])
@@ -103,7 +106,8 @@ def _standard(views: Views, place: int, rows: np.ndarray) -> Standardise:
             "leave the view out"
         )
     module.mean.copy_(torch.from_numpy(mean))
-    size = np.maximum(deviation, np.maximum(high - mean, mean - low) / REACH)
+    far = np.maximum(high - mean, mean - low)
+    size = np.ones_like(mean) if scale == "view" else np.maximum(deviation, far / REACH)
     size *= np.sqrt(np.mean((deviation[varies] / size[varies]) ** 2))
     module.factor.copy_(torch.from_numpy(np.divide(1.0, size, out=np.zeros_like(mean), where=varies)))
     return module

@@ -1,9 +1,10 @@
-"""Training of a deep aligner's networks: AdamW, one cycle of the learning rate, best epoch by held-out correlation."""
+"""Training of a deep aligner: AdamW, one cycle of the learning rate, averaged weights, the best epoch held out."""
 
 from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,8 +24,11 @@ MEASURED = 6_000
 STEEPEST = 100.0
 """Norm of the gradient that is clipped: outputs near death have one that would upset the optimiser for good."""
 
+AVERAGE = 0.99
+"""Share of the running average of weights that a step keeps: what is measured, and used, is the average."""
 
-class Objective(nn.Module):
+
+class Objective(nn.Module, ABC):
     """What is minimised: called with outputs of every view (rows, width) and their batch. May hold parameters.
 
     `by_loss`: the best epoch is that of the least loss on validation rows, not of the greatest total correlation.
@@ -32,9 +36,9 @@ class Objective(nn.Module):
 
     by_loss: ClassVar[bool] = False
 
+    @abstractmethod
     def forward(self, outputs: list[torch.Tensor], batch: Batch) -> torch.Tensor:
         """One number, to be minimised."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def optimise(
     Without validation rows the last epoch is kept. Raises `ConfigError` where outputs cease to be finite.
     """
     network = nn.ModuleList([branches, objective]).to(plan.device)
+    averaged = copy.deepcopy(network)
     steps = max(1, len(train) // plan.batch)
     optimiser = torch.optim.AdamW(_groups(network, plan.decay), lr=plan.rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -98,25 +103,25 @@ def optimise(
     for epoch in range(plan.epochs):
         network.train()
         losses = []
-        for rows in np.array_split(rng.permutation(train)[: steps * plan.batch], steps):
+        for step, rows in enumerate(np.array_split(rng.permutation(train)[: steps * plan.batch], steps)):
             loss = _loss(branches, objective, views, np.sort(rows), plan)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), STEEPEST)
             optimiser.step()
             schedule.step()
+            _average(averaged, network, epoch * steps + step)
             losses.append(float(loss.detach()))
         progress.loss.append(math.fsum(losses) / len(losses))
         if not len(valid):
             progress.best = epoch
             continue
-        progress.valid.append(_held_out(branches, objective, views, fixed, valid, plan))
+        progress.valid.append(_held_out(averaged, views, fixed, valid, plan))
         if best is None or progress.valid[-1] > progress.valid[progress.best]:
-            progress.best, best = epoch, copy.deepcopy(branches.state_dict())
+            progress.best, best = epoch, copy.deepcopy(averaged.state_dict())
         elif epoch - progress.best >= plan.patience:
             break
-    if best is not None:
-        branches.load_state_dict(best)
+    network.load_state_dict(averaged.state_dict() if best is None else best)
     network.to("cpu").eval()
     return progress
 
@@ -154,10 +159,20 @@ def _loss(branches: nn.ModuleList, objective: Objective, views: Views, rows: np.
     return loss
 
 
-def _held_out(
-    branches: nn.ModuleList, objective: Objective, views: Views, fitted: np.ndarray, valid: np.ndarray, plan: Plan
-) -> float:
+@torch.no_grad()
+def _average(averaged: nn.Module, network: nn.Module, step: int) -> None:
+    """Move the average towards the network; over few steps at first, so that it forgets how weights began."""
+    share = 1.0 - min(AVERAGE, (1.0 + step) / (10.0 + step))
+    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), share)
+    for old, new in zip(averaged.buffers(), network.buffers(), strict=True):
+        old.copy_(new)
+
+
+def _held_out(averaged: nn.ModuleList, views: Views, fitted: np.ndarray, valid: np.ndarray, plan: Plan) -> float:
     """Total correlation on validation rows of the linear CCA of training rows; or minus the loss there."""
+    branches, objective = averaged
+    assert isinstance(branches, nn.ModuleList)
+    assert isinstance(objective, Objective)
     new = infer(branches, views, valid, plan.device, half=plan.half)
     if not objective.by_loss:
         known = infer(branches, views, fitted, plan.device, half=plan.half)
