@@ -18,7 +18,14 @@ from _mnist import halves, mnist, noisy
 
 QUICK: dict[str, Any] = {"hidden": (64,), "epochs": 10, "batch": 500}
 HALVES: dict[str, Any] = {"scale": "view"}
-NOISY: dict[str, Any] = {"scale": "view", "batch": 5000, "learning_rate": 3e-3}
+NOISY: dict[str, Any] = {
+    "epochs": 40,
+    "batch": 5000,
+    "learning_rate": 3e-3,
+    "weight_decay": 3.0,
+    "dropout": 0.1,
+    "input_dropout": 0.2,
+}
 """Settings other than the defaults."""
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 SEEDS = (0, 1, 2)

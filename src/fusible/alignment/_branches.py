@@ -58,10 +58,12 @@ class Standardise(nn.Module):
 class Mlp(nn.Module):
     """Fully connected layers with rectifiers and dropout: (rows, inputs) -> (rows, outputs)."""
 
-    def __init__(self, inputs: int, hidden: Sequence[int], outputs: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, inputs: int, hidden: Sequence[int], outputs: int, dropout: float = 0.0, input_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         widths = (inputs, *hidden)
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = [ByteDropout(input_dropout)]
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU(), ByteDropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
@@ -75,11 +77,13 @@ class Mlp(nn.Module):
 class Branch(nn.Module):
     """The usual branch: standardised columns through an `Mlp`."""
 
-    def __init__(self, inputs: int, hidden: Sequence[int], outputs: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, inputs: int, hidden: Sequence[int], outputs: int, dropout: float = 0.0, input_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.inputs, self.hidden, self.outputs = inputs, tuple(hidden), outputs
         self.standardise = Standardise(inputs)
-        self.mlp = Mlp(inputs, hidden, outputs, dropout)
+        self.mlp = Mlp(inputs, hidden, outputs, dropout, input_dropout)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(rows, inputs) -> (rows, outputs)."""
@@ -148,14 +152,14 @@ def make_branches(
     widths: Sequence[int],
     outputs: int,
     hidden: Sequence[int],
-    dropout: float,
+    dropout: tuple[float, float],
     own: Mapping[str, nn.Module] | None,
 ) -> nn.ModuleList:
-    """One branch per view: the user's own where there is one, else a `Branch`."""
+    """One branch per view: the user's own where there is one, else a `Branch` with `dropout` of (layers, inputs)."""
     own = own or {}
     if unknown := [name for name in own if name not in names]:
         raise ConfigError(f"branches: view {unknown[0]!r} is unknown: expected some of {', '.join(names)}")
     return nn.ModuleList(
-        own_branch(own[name], name, width, outputs) if name in own else Branch(width, hidden, outputs, dropout)
+        own_branch(own[name], name, width, outputs) if name in own else Branch(width, hidden, outputs, *dropout)
         for name, width in zip(names, widths, strict=True)
     )

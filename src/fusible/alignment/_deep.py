@@ -35,7 +35,8 @@ WIDE = 256
 class DeepAligner(Aligner):
     """Base of the deep aligners: a leaf writes `_objective` and `_linear`.
 
-    Parameters of all: `components`; `hidden`, widths of the layers of each view's network; `dropout`; `epochs` (None:
+    Parameters of all: `components`; `hidden`, widths of the layers of each view's network; `dropout` of
+    their outputs, and `input_dropout` of standardised columns; `epochs` (None:
     30, or as many as make 600 steps); `batch` rows per step; `learning_rate`, the peak of one cycle; `weight_decay`;
     `ridge`, relative to the mean variance of outputs; `scale`: "columns" standardises each column, "view" divides all
     by one number, where they have one unit as pixels and embeddings have; `validation`, the share of rows held out for
@@ -59,6 +60,7 @@ class DeepAligner(Aligner):
         *,
         hidden: Sequence[int] = (800, 800),
         dropout: float = 0.2,
+        input_dropout: float = 0.0,
         epochs: int | None = None,
         batch: int = 1500,
         learning_rate: float = 2e-3,
@@ -76,6 +78,7 @@ class DeepAligner(Aligner):
         self.components = components
         self.hidden = hidden
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.epochs = epochs
         self.batch = batch
         self.learning_rate = learning_rate
@@ -116,9 +119,8 @@ class DeepAligner(Aligner):
         standards = standards_of(views, train, self.scale)
         check_finite(views, valid)
         with seeded(self.seed, self.device):
-            branches = make_branches(
-                views.names, views.widths, self.components, self.hidden, self.dropout, self.branches
-            )
+            dropout = (self.dropout, self.input_dropout)
+            branches = make_branches(views.names, views.widths, self.components, self.hidden, dropout, self.branches)
             for branch, standard in zip(branches, standards, strict=True):
                 if isinstance(branch, Branch):
                     branch.standardise.load_state_dict(standard.state_dict())
@@ -204,7 +206,9 @@ class DeepAligner(Aligner):
             raise ConfigError(f"{self._name}: expected no sample_weight, got one; repeat rows that should count more")
         expect(self._name, "components", self.components, "a whole number", isinstance(self.components, Integral))
         expect(self._name, "hidden", list(self.hidden), "widths of at least 1", all(w >= 1 for w in self.hidden))
-        expect(self._name, "dropout", self.dropout, "a share from 0 to below 1", 0 <= self.dropout < 1)
+        for name in ("dropout", "input_dropout"):
+            share = getattr(self, name)
+            expect(self._name, name, share, "a share from 0 to below 1", 0 <= share < 1)
         expect(self._name, "epochs", self.epochs, "at least 1, or None", self.epochs is None or self.epochs >= 1)
         expect(self._name, "batch", self.batch, "at least 2", self.batch >= 2)
         expect(self._name, "learning_rate", self.learning_rate, "above 0", 0 < self.learning_rate < math.inf)
