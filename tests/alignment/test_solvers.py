@@ -66,3 +66,15 @@ def test_the_matrix_stays_as_it_was(rng):
     leading_svd(matrix, 15)
     leading_eigh(matrix @ matrix.T, 3)
     np.testing.assert_array_equal(matrix, before)
+
+
+def test_equal_eigenvalues_are_all_found():
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        turn = np.linalg.qr(rng.normal(size=(40, 40)))[0]
+        values, vectors = leading_eigh(turn.T @ turn, 1)
+        np.testing.assert_allclose(values, [1.0], atol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=0), [1.0], atol=1e-12)
+        left, found, right = leading_svd(turn, 2)
+        np.testing.assert_allclose(found, [1.0, 1.0], atol=1e-12)
+        np.testing.assert_allclose(turn @ right, left * found, atol=1e-10)

@@ -29,7 +29,11 @@ def leading_svd(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray,
 def leading_eigh(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Leading eigenvalues, descending, and eigenvectors (rows, count) of a symmetric matrix."""
     size = len(matrix)
-    driver = "evr" if count * FEW <= size else "evd"
-    subset = [size - count, size - 1] if driver == "evr" else None
-    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=subset, driver=driver, check_finite=False)
+    if count * FEW <= size:
+        subset = [size - count, size - 1]
+        values, vectors = scipy.linalg.eigh(matrix, subset_by_index=subset, driver="evr", check_finite=False)
+        # Where eigenvalues are equal to the last digit, LAPACK's partial driver may find fewer without a word.
+        if vectors.shape[1] == count:
+            return values[::-1], vectors[:, ::-1]
+    values, vectors = scipy.linalg.eigh(matrix, driver="evd", check_finite=False)
     return values[::-1][:count], vectors[:, ::-1][:, :count]
