@@ -29,6 +29,9 @@ class Modality(StrEnum):
     """Only of views: all number and category columns together."""
 
 
+STEPS = 16
+"""Most tokens of an item that fusion reads; longer sequences are averaged in stretches (`Encoded.shortened`)."""
+
 MEDIA = frozenset({Modality.IMAGE, Modality.AUDIO, Modality.VIDEO})
 """Modalities whose cells are files (paths or bytes) that need decoding."""
 
@@ -124,6 +127,23 @@ class Encoded:
     tokens: torch.Tensor
     mask: torch.Tensor
     vector: torch.Tensor | None = None
+
+    def shortened(self, steps: int) -> Encoded:
+        """At most `steps` tokens per row: longer sequences are averaged in equal stretches of their real tokens.
+
+        How far a batch is padded changes nothing; the vector is kept, or taken from all tokens before.
+        """
+        number = self.mask.sum(dim=1, keepdim=True)
+        place = self.mask.cumsum(dim=1) - 1
+        spread = (place * steps).div(number.clamp(min=1), rounding_mode="floor")
+        place = place.where(number <= steps, spread).clamp(min=0)
+        width, kept = self.tokens.shape[2], min(steps, max(1, self.tokens.shape[1]))
+        real = self.mask.unsqueeze(-1)
+        clean = self.tokens.masked_fill(~real, 0.0)
+        total = clean.new_zeros(clean.shape[0], kept, width)
+        total = total.scatter_add(1, place.unsqueeze(-1).expand(-1, -1, width), clean)
+        count = clean.new_zeros(clean.shape[0], kept).scatter_add(1, place, self.mask.to(clean.dtype))
+        return Encoded(total / count.clamp(min=1.0).unsqueeze(-1), count > 0, self.pooled)
 
     @property
     def pooled(self) -> torch.Tensor:

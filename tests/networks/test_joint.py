@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from fusible.fusion.concat import Concat
-from fusible.networks.joint import Joint, gather
+from fusible.networks._base import gather
+from fusible.networks.joint import Joint
 from fusible.types import Encoded, ViewBatch
 
 

@@ -164,9 +164,9 @@ def test_each_fold_has_an_encoder_that_is_blind_to_it(context, quick):
         used = []
         feed = context.source.feed
 
-        def watch(view, encoder, *, encoded):
+        def watch(view, encoder, **how):
             used.append(encoder)
-            return feed(view, encoder, encoded=encoded)
+            return feed(view, encoder, **how)
 
         context.source.feed = watch
         fit_feature(context, "concat", [candidate])

@@ -8,7 +8,7 @@ from fusible import registry
 from fusible.errors import ConfigError, RegistryError
 from fusible.tasks.choose import best_of
 from fusible.tasks.encoders import encoders_of, ready_encoder
-from fusible.tasks.features import fit_feature, fit_joint
+from fusible.tasks.features import fit_end_to_end, fit_feature
 from fusible.tasks.nodes import activate
 from fusible.tasks.settings import describe, grouping
 from fusible.tasks.singles import best_input, is_cheap, represent
@@ -128,7 +128,8 @@ def test_joint_training_starts_from_new_encoders(study):
 def test_joint_needs_an_encoder_to_train(study):
     frozen = [c for c in study.chosen if c.encoder.frozen]
     assert frozen
-    assert fit_joint(study.context, "end_to_end:joint", "concat", frozen) is None
+    recipe = {"network": "joint", "operator": "concat", "width": 8}
+    assert fit_end_to_end(study.context, "end_to_end:joint", recipe, frozen) is None
 
 
 def test_batches_are_grouped_by_the_item_that_repeats_most(study):

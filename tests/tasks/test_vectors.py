@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusible.networks.joint import gather
+from fusible.networks._base import gather
 from fusible.tasks import vectors
 from fusible.tasks.vectors import pooled
 from fusible.training.feed import Feed

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusible.networks.joint import gather
+from fusible.networks._base import gather
 from fusible.training.feed import Feed
 
 

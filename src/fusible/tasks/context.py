@@ -11,7 +11,7 @@ from torch import nn
 from fusible.data.split import Split
 from fusible.ensembles._base import prior
 from fusible.evaluation import metrics
-from fusible.networks.joint import Joint
+from fusible.networks._base import Network
 from fusible.tasks.nodes import Node, activate
 from fusible.tasks.source import Progress, Source, stage
 from fusible.tasks.target import Target
@@ -130,7 +130,7 @@ def folds(
 
 def fit_network(
     context: Context,
-    network: Joint,
+    network: Network,
     feeds: dict[str, Feed],
     rows: np.ndarray,
     settings: TrainSettings,

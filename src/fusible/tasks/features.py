@@ -1,27 +1,29 @@
-"""Feature-level and end-to-end strategies: views encoded, fused by an operator, and read by a head."""
+"""Feature-level and end-to-end strategies: views encoded, fused by an operator or a network, and read by a head."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from fusible import registry
 from fusible.encoders._base import Encoder
 from fusible.encoders._resolve import resolve
-from fusible.networks.joint import Joint
-from fusible.tasks.aligned import Aligned, build_aligner, fit_quietly, fitting_rows, is_trained, room
+from fusible.networks._base import Network
+from fusible.tasks.aligned import build_aligner, fit_quietly, fitting_rows, is_trained, room
+from fusible.tasks.build import JOINT, build_network
 from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
 from fusible.tasks.nodes import NetworkNode
-from fusible.tasks.settings import grouping, head_settings, operator_width, whole_settings
+from fusible.tasks.settings import Tuning, default_tuning, grouping, head_settings, whole_settings
 from fusible.tasks.singles import Candidate, is_cheap
 from fusible.tasks.vectors import pooled
 from fusible.training.feed import Feed
-from fusible.training.loop import seeded
+from fusible.training.loop import collate, seeded
 
 
-def fit_feature(context: Context, operator: str, chosen: list[Candidate]) -> Fitted:
+def fit_feature(context: Context, operator: str, chosen: list[Candidate], tuning: Tuning | None = None) -> Fitted:
     """Fuse encoded views: encoders stay as they were fitted alone, operator and head are trained.
 
     `operator` is a fusion operator or `<aligner>+<operator>`: then an aligner, fitted on training rows, projects the
@@ -30,45 +32,67 @@ def fit_feature(context: Context, operator: str, chosen: list[Candidate]) -> Fit
     """
     start = time.perf_counter()
     name = f"feature:{operator}"
-    feeds = {c.view.name: context.source.feed(c.view, c.encoder, encoded=True) for c in chosen}
-    rows = context.present([c.view for c in chosen], context.split.train)
-    settings = head_settings(len(rows))
+    views = tuple(c.view for c in chosen)
+    feeds = _feeds(context, operator, chosen)
+    rows = context.present(list(views), context.split.train)
+    tuning = tuning or default_tuning(context, head_settings(len(rows)))
     held_out = empty_scores(context)
     aligner = operator.rpartition("+")[0]
     if all(is_cheap(c.view, c.encoder) for c in chosen) and not (aligner and is_trained(aligner)):
         for k, (rest, fold) in enumerate(context.training_folds(rows)):
-            blind = {c.view.name: context.source.feed(c.view, c.blind_to(k), encoded=True) for c in chosen}
+            blind = _feeds(context, operator, chosen, fold=k)
             if len(fold) and _enough(blind, rest, operator):
-                network, _ = _network(context, operator, blind, rest)
-                fit_network(context, network, blind, rest, settings, name=f"{name} fold {k + 1}")
+                network, _ = _network(context, operator, blind, rest, tuning)
+                fit_network(context, network, blind, rest, tuning.training, name=f"{name} fold {k + 1}")
                 held_out[fold] = network_scores(context, network, blind, fold)
-    network, recipe = _network(context, operator, feeds, rows, noted=True)
-    encoders = {c.view.name: c.encoder for c in chosen}
-    views = tuple(c.view for c in chosen)
-    node = NetworkNode(name, context.task, context.prior, views, encoders, network, recipe)
-    fit_network(context, network, feeds, rows, settings, name=name)
+    network, recipe = _network(context, operator, feeds, rows, tuning, noted=True)
+    node = NetworkNode(name, context.task, context.prior, views, _encoders(chosen), network, recipe)
+    fit_network(context, network, feeds, rows, tuning.training, name=name)
     held_out[context.split.valid] = node.scores(context.source, context.split.valid)
     return Fitted(name, "feature", node, held_out, time.perf_counter() - start)
 
 
-def fit_joint(context: Context, name: str, operator: str, chosen: list[Candidate]) -> Fitted | None:
-    """Train all trainable encoders, an operator and a head together; nothing where no encoder is trainable."""
+def fit_end_to_end(
+    context: Context, name: str, recipe: Mapping[str, Any], chosen: list[Candidate], tuning: Tuning | None = None
+) -> Fitted | None:
+    """Train a network with all trainable encoders along; nothing where there is none to train along.
+
+    A network that takes its views encoded (`trains_encoders` false) sees them through the encoders fitted alone.
+    """
     start = time.perf_counter()
-    live = tuple(c.view.name for c in chosen if not c.encoder.frozen)
-    if not live:
+    along = registry.get("networks", str(recipe["network"])).trains_encoders
+    live = tuple(c.view.name for c in chosen if along and not c.encoder.frozen)
+    if along and not live:
         return None
     encoders = {c.view.name: _fresh(context, c) if c.view.name in live else c.encoder for c in chosen}
     views = [c.view for c in chosen]
     widths = {view: encoder.output_width for view, encoder in encoders.items()}
-    network, recipe = _joint(context, operator, widths, {view: encoders[view] for view in live})
-    node = NetworkNode(name, context.task, context.prior, tuple(views), encoders, network, recipe, live)
     rows = context.present(views, context.split.train)
-    settings = whole_settings(context, [v for v in views if v.name in live])
-    group_by = grouping(context, [v for v in views if v.name in live])
-    fit_network(context, node.network, node.feeds(context.source), rows, settings, group_by=group_by, name=name)
+    seen = [v for v in views if v.name in live]
+    tuning = tuning or default_tuning(context, whole_settings(context, seen) if live else head_settings(len(rows)))
+    with seeded(context.seed):
+        inner = {view: encoders[view] for view in live}
+        network = build_network(recipe, inner, widths, context.task.outputs, **tuning.regularisation())
+    node = NetworkNode(name, context.task, context.prior, tuple(views), encoders, network, dict(recipe), live)
+    feeds = node.feeds(context.source)
+    if not live:
+        network.learn(collate(feeds, rows))
+    group_by = grouping(context, seen) if live else None
+    fit_network(context, network, feeds, rows, tuning.training, group_by=group_by, name=name)
     held_out = empty_scores(context)
     held_out[context.split.valid] = node.scores(context.source, context.split.valid)
     return Fitted(name, "end_to_end", node, held_out, time.perf_counter() - start)
+
+
+def _encoders(chosen: list[Candidate]) -> dict[str, Encoder]:
+    return {c.view.name: c.encoder for c in chosen}
+
+
+def _feeds(context: Context, operator: str, chosen: list[Candidate], fold: int | None = None) -> dict[str, Feed]:
+    """Encoded views, as sequences where the operator reads them; with `fold`, blind to the labels of that fold."""
+    tokens = "+" not in operator and registry.get("fusion", operator).reads_tokens
+    encoders = {c.view: c.encoder if fold is None else c.blind_to(fold) for c in chosen}
+    return {v.name: context.source.feed(v, e, encoded=True, tokens=tokens) for v, e in encoders.items()}
 
 
 def _fresh(context: Context, candidate: Candidate) -> Encoder:
@@ -88,34 +112,26 @@ def _enough(feeds: Mapping[str, Feed], rows: np.ndarray, operator: str) -> bool:
 
 
 def _network(
-    context: Context, operator: str, feeds: Mapping[str, Feed], rows: np.ndarray, *, noted: bool = False
-) -> tuple[Joint, dict[str, object]]:
+    context: Context, operator: str, feeds: Mapping[str, Feed], rows: np.ndarray, tuning: Tuning, *, noted: bool = False
+) -> tuple[Network, dict[str, Any]]:
     """A network over encoded views, not trained, and its recipe; its aligner, if any, is fitted on `rows`."""
     widths = {view: _width(feed) for view, feed in feeds.items()}
     aligner_name, plus, fusing = operator.rpartition("+")
-    if not plus:
-        return _joint(context, operator, widths, {})
-    vectors = {view: pooled(feed, rows) for view, feed in feeds.items()}
-    aligner = build_aligner(aligner_name, room(vectors), len(rows), context.seed, context.device)
-    said = fit_quietly(aligner, vectors)
-    if noted:
-        context.notes += [f"feature:{operator}: {message}" for message in said]
-    projections = {view: aligner.projection(view) for view in feeds}
-    specs = {view: dict(projection.spec) for view, projection in projections.items()}
-    network, recipe = _joint(context, fusing, dict.fromkeys(feeds, int(aligner.n_components_)), {})
-    aligned = Joint({}, Aligned(projections, network.operator), context.task.outputs)
-    aligned.head = network.head
-    return aligned, {**recipe, "aligner": aligner_name, "specs": specs}
-
-
-def _joint(
-    context: Context, operator: str, widths: dict[str, int], live: dict[str, Encoder]
-) -> tuple[Joint, dict[str, object]]:
-    width = operator_width(context)
+    recipe: dict[str, Any] = {"network": JOINT, "operator": fusing, "width": tuning.width}
+    projections: dict[str, Any] = {}
+    if plus:
+        vectors = {view: pooled(feed, rows) for view, feed in feeds.items()}
+        aligner = build_aligner(aligner_name, room(vectors), len(rows), context.seed, context.device)
+        said = fit_quietly(aligner, vectors)
+        if noted:
+            context.notes += [f"feature:{operator}: {message}" for message in said]
+        projections = {view: aligner.projection(view) for view in feeds}
+        recipe |= {"aligner": aligner_name, "specs": {view: dict(p.spec) for view, p in projections.items()}}
     with seeded(context.seed):
-        fusing = registry.build("fusion", operator, widths=widths, width=width)
-        network = Joint(live, fusing, context.task.outputs)
-    return network, {"operator": operator, "width": width}
+        network: Any = build_network(recipe, {}, widths, context.task.outputs, **tuning.regularisation())
+    for place, projection in enumerate(projections.values()):
+        network.operator.projections[place].load_state_dict(projection.state_dict())
+    return network, recipe
 
 
 def _width(feed: Feed) -> int:

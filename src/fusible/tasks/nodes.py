@@ -12,7 +12,7 @@ import torch
 from fusible.encoders._base import Encoder
 from fusible.ensembles._base import Rule
 from fusible.evaluation.calibration import apply_temperature
-from fusible.networks.joint import Joint
+from fusible.networks._base import Network
 from fusible.tasks.source import Source
 from fusible.training.feed import Feed
 from fusible.training.loop import outputs
@@ -89,7 +89,7 @@ class NetworkNode(Node):
 
     views: tuple[View, ...]
     encoders: dict[str, Encoder]
-    network: Joint
+    network: Network
     recipe: dict[str, object] = field(default_factory=dict)
     live: tuple[str, ...] = ()
 
@@ -105,7 +105,8 @@ class NetworkNode(Node):
 
     def feeds(self, source: Source) -> dict[str, Feed]:
         """One feed per view: decoded where the network encodes, encoded elsewhere."""
-        return {v.name: source.feed(v, e, encoded=v.name not in self.live) for v, e in self.inputs()}
+        tokens = self.network.reads_tokens
+        return {v.name: source.feed(v, e, encoded=v.name not in self.live, tokens=tokens) for v, e in self.inputs()}
 
     def prepare(self, source: Source) -> None:
         """Decode and encode all views."""

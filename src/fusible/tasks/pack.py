@@ -6,7 +6,6 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from fusible import registry
 from fusible.alignment._projections import build_projection
 from fusible.encoders._base import Encoder
 from fusible.errors import ModelFormatError, RegistryError
-from fusible.networks.joint import Joint
-from fusible.tasks.aligned import Aligned
+from fusible.tasks.build import JOINT, build_network
 from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode, predictions
 from fusible.types import Task, View
 
@@ -69,8 +67,8 @@ class Packer:
             return {**plain, "kind": "predictor", "view": node.view.name, "encoder": self.encoder(node.encoder)}
         if isinstance(node, NetworkNode):
             views = {view.name: self.encoder(node.encoders[view.name]) for view in node.views}
-            self.arrays(f"{key}.operator", node.network.operator)
-            self.arrays(f"{key}.head", node.network.head)
+            own = node.network.own_state()
+            self.packed.arrays.update({f"{key}.{n}": t.detach().clone() for n, t in own.items()})
             return {**plain, "kind": "network", "views": views, "live": list(node.live), **node.recipe}
         if not isinstance(node, EnsembleNode):
             raise TypeError(f"{type(node).__name__} has no place in a model folder")
@@ -194,33 +192,36 @@ def _network(
     key, live = plain["key"], tuple(plain["live"])
     seen = {view: fitting(views[view], encoders[encoder]) for view, encoder in plain["views"].items()}
     widths = {view: encoder.output_width for view, encoder in seen.items()}
-    build = partial(_operator, plain, widths)
+    recipe = _recipe(plain, widths)
     with torch.device("meta"):  # shapes are checked before memory is taken
-        _match(build(), packed, f"{key}.operator")
-    network = Joint({view: seen[view] for view in live}, build(), task.outputs)
-    _load(network.operator, packed, f"{key}.operator")
-    _load(network.head, packed, f"{key}.head")
+        _match_state(build_network(recipe, {}, widths, task.outputs).own_state(), packed, key)
+    network = build_network(recipe, {view: seen[view] for view in live}, widths, task.outputs)
+    state = _match_state(network.own_state(), packed, key)
+    network.load_state_dict(state, strict=False)
     network.eval()
-    recipe = {name: plain[name] for name in ("operator", "width", "aligner", "specs") if name in plain}
     return NetworkNode(plain["name"], task, prior, tuple(views[v] for v in seen), seen, network, recipe, live)
 
 
-def _operator(plain: Mapping[str, Any], widths: Mapping[str, int]) -> nn.Module:
-    """A node's operator, behind projections where its recipe names an aligner."""
-    part, width = registered("fusion", plain["operator"]), int(plain["width"])
-    if "aligner" not in plain:
-        operator: nn.Module = part(widths=widths, width=width)
-        return operator
-    registered("alignment", plain["aligner"])
-    specs = plain["specs"]
-    projections = {view: build_projection(specs[view]) for view in widths}
-    for view, inputs in widths.items():
-        if specs[view].get("inputs") != inputs:
-            raise ModelFormatError(
-                f"config.yaml: projection of view {view!r}: expected {inputs} inputs as its encoder gives, "
-                f"got {specs[view].get('inputs')}"
-            )
-    return Aligned(projections, part(widths={view: int(specs[view]["outputs"]) for view in widths}, width=width))
+def _recipe(plain: Mapping[str, Any], widths: Mapping[str, int]) -> dict[str, Any]:
+    """The recipe of a saved network: registered names, plain values, projections as wide as their encoders."""
+    part = registered("networks", plain.get("network", JOINT))
+    recipe = {name: plain[name] for name in ("network", *part.options) if name in plain}
+    odd = [name for name, value in recipe.items() if not isinstance(value, PLAIN)]
+    if odd:
+        raise ModelFormatError(f"config.yaml: {plain['key']}: {odd[0]}: expected a plain value, got {recipe[odd[0]]!r}")
+    if plain.get("network", JOINT) != JOINT:
+        return recipe
+    registered("fusion", plain["operator"])
+    recipe |= {name: plain[name] for name in ("operator", "width", "aligner", "specs") if name in plain}
+    if "aligner" in plain:
+        registered("alignment", plain["aligner"])
+        for view, inputs in widths.items():
+            if plain["specs"][view].get("inputs") != inputs:
+                raise ModelFormatError(
+                    f"config.yaml: projection of view {view!r}: expected {inputs} inputs as its encoder gives, "
+                    f"got {plain['specs'][view].get('inputs')}"
+                )
+    return recipe
 
 
 def registered(family: str, name: Any) -> Any:
@@ -248,8 +249,11 @@ def _load(module: nn.Module, packed: Packed, key: str) -> None:
 
 def _match(module: nn.Module, packed: Packed, key: str) -> dict[str, torch.Tensor]:
     """The saved arrays of a module; raises where one is missing or has another shape."""
+    return _match_state(module.state_dict(), packed, key)
+
+
+def _match_state(own: Mapping[str, torch.Tensor], packed: Packed, key: str) -> dict[str, torch.Tensor]:
     start = f"{key}."
-    own = module.state_dict()
     state = {n[len(start) :]: t for n, t in packed.arrays.items() if n.startswith(start) and n[len(start) :] in own}
     for name, tensor in own.items():
         if name not in state or state[name].shape != tensor.shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -14,6 +14,27 @@ SMALL = 2_000
 """Below so many training rows, networks are narrower and see more epochs."""
 REPEATS = 2.0
 """From so many rows per item on, batches are grouped by the item, which is then encoded once per epoch."""
+MODALITY_DROPOUT = 0.25
+"""Share of training rows of a fused network in which views are hidden at random, so that it knows what absence is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The few hyper-parameters of a fused network: width of operator and head, regularisation, optimisation."""
+
+    width: int
+    training: TrainSettings
+    dropout: float = 0.1
+    modality_dropout: float = MODALITY_DROPOUT
+
+    def regularisation(self) -> dict[str, float]:
+        """What matters in training only, for the network's constructor."""
+        return {"dropout": self.dropout, "modality_dropout": self.modality_dropout}
+
+
+def default_tuning(context: Context, training: TrainSettings) -> Tuning:
+    """What a strategy uses where nothing was searched for."""
+    return Tuning(operator_width(context), training)
 
 
 def operator_width(context: Context) -> int:
@@ -58,6 +79,7 @@ def describe(context: Context, views: list[View]) -> dict[str, object]:
         "width": operator_width(context),
         "head": asdict(head_settings(len(context.split.train))),
         "end_to_end": asdict(whole_settings(context, views)),
+        "modality_dropout": MODALITY_DROPOUT,
         "batches_grouped_by": grouping(context, views),
         "folds": FOLDS,
     }

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from fusible.data.cache import ArrayCache, CacheSpace
 from fusible.data.dataset import Dataset
 from fusible.encoders._base import Encoder
 from fusible.errors import DataError
-from fusible.training.feed import Feed
+from fusible.tasks.encode import Arrays, arrange, encode_batch
+from fusible.training.feed import Batcher, Feed
 from fusible.types import MEDIA, Problem, View, ViewData
 
 SHARD = 512
@@ -73,7 +75,7 @@ class Source:
         self.problems: list[Problem] = []
         self.counts = {"encoded": 0, "cached": 0, "unreadable": 0}
         self._data: dict[str, ViewData] = {}
-        self._feeds: dict[tuple[str, int], tuple[Encoder, Feed]] = {}
+        self._feeds: dict[tuple[str, int, str], tuple[Encoder, Feed]] = {}
 
     def data(self, view: View) -> ViewData:
         """The view's distinct items and who holds them."""
@@ -98,30 +100,44 @@ class Source:
         ids = ids[ids >= 0]
         return data.values.iloc[ids] if hasattr(data.values, "iloc") else [data.values[i] for i in ids]
 
-    def feed(self, view: View, encoder: Encoder, *, encoded: bool) -> Feed:
+    def feed(self, view: View, encoder: Encoder, *, encoded: bool, tokens: bool = False) -> Feed:
         """The view for a network: encoded once now (`encoded`), or decoded, to be encoded within the network.
 
-        Feeds are remembered per encoder object; `forget` drops those of an encoder whose weights change.
+        With `tokens`, encoded sequences too, of at most `STEPS` tokens an item. Feeds are remembered per encoder
+        object; `forget` drops those of an encoder whose weights change.
         """
-        key = (view.name, id(encoder) * 2 + encoded)
+        kind = ("tokens" if tokens else "encoded") if encoded else "decoded"
+        key = (view.name, id(encoder), kind)
         if key not in self._feeds:
             data = self.data(view)
             if encoded:
-                features = self._encode(view, encoder, data)
-                feed = Feed(data.ids, features=features, batcher=encoder.batch)
+                features, steps, mask = arrange(
+                    self._encode(view, encoder, data, tokens), len(data.values), encoder, tokens
+                )
+                feed = Feed(data.ids, features=features, tokens=steps, mask=mask, batcher=encoder.batch)
             else:
                 feed = Feed(data.ids, items=self._decode(view, encoder, data), batcher=self._batcher(view, encoder))
             self._feeds[key] = (encoder, feed)
-        feed = self._feeds[key][1]
-        feed.ids = self.data(view).ids
-        return feed
+        return replace(self._feeds[key][1], ids=self.data(view).ids)
+
+    def hiding(self, hidden: Mapping[str, np.ndarray]) -> Source:
+        """The same source, nothing decoded or encoded twice, with views absent in some rows.
+
+        `hidden` {view: bool (rows,)}: true where the view is taken for absent.
+        """
+        other = copy.copy(self)
+        other._data = dict(self._data)
+        for name, gone in hidden.items():
+            data = self._data[name]
+            other._data[name] = replace(data, ids=np.where(gone[:, None], -1, data.ids))
+        return other
 
     def forget(self, encoder: Encoder) -> None:
         """Drop remembered feeds of an encoder."""
         self._feeds = {k: v for k, v in self._feeds.items() if v[0] is not encoder}
 
     @staticmethod
-    def _batcher(view: View, encoder: Encoder) -> Callable[[Any], dict[str, torch.Tensor]]:
+    def _batcher(view: View, encoder: Encoder) -> Batcher:
         return encoder.collate if view.modality == "table" else encoder.batch
 
     # -- decoding and encoding ----------------------------------------------------------------------------------
@@ -138,35 +154,37 @@ class Source:
         kept = sorted(self._readable(data))
         return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
 
-    def _encode(self, view: View, encoder: Encoder, data: ViewData) -> np.ndarray:
-        """Features (items, width) by id; zeros where an item is unreadable, whose rows are absent."""
+    def _encode(self, view: View, encoder: Encoder, data: ViewData, tokens: bool) -> Mapping[int, np.ndarray] | Arrays:
+        """What each item is encoded to, by id; nothing for an unreadable one, whose rows are absent.
+
+        A vector (width,), or with `tokens` (1 + steps, width): the vector first.
+        """
         if view.modality == "table":
             frame = data.values
-            pieces = [
-                _forward(encoder, encoder.collate(frame.iloc[i : i + SHARD]), self.device)
-                for i in range(0, len(frame), SHARD)
-            ]
-            return np.concatenate(pieces) if pieces else np.zeros((0, encoder.output_width), np.float32)
-        features = np.zeros((len(data.values), encoder.output_width), np.float32)
+            pieces: Arrays = []
+            for i in range(0, len(frame), SHARD):
+                pieces += encode_batch(encoder, encoder.collate(frame.iloc[i : i + SHARD]), self.device, tokens)
+            return pieces
         if encoder.frozen and self.cache is not None:
-            space = self.cache.open(f"encoded-{encoder.fingerprint()}")
-            self._fill(view, encoder, data, space, encode=True)
+            space = self.cache.open(f"{'tokens' if tokens else 'encoded'}-{encoder.fingerprint()}")
+            self._fill(view, encoder, data, space, encode=True, tokens=tokens)
             kept = sorted(self._readable(data))
-            if kept:
-                features[kept] = np.stack(space.gather([data.keys[i] for i in kept]))
-            return features
-        for ids, vectors in self._encoded(view, encoder, data, range(len(data.values))):
-            features[ids] = vectors
-        return features
+            return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
+        found: dict[int, np.ndarray] = dict.fromkeys(range(len(data.values)), np.zeros(0, np.float32))
+        for ids, arrays in self._encoded(view, encoder, data, range(len(data.values)), tokens):
+            found.update(zip(ids, arrays, strict=True))
+        return {i: array for i, array in found.items() if array.size}
 
-    def _fill(self, view: View, encoder: Encoder, data: ViewData, space: CacheSpace, *, encode: bool) -> None:
+    def _fill(
+        self, view: View, encoder: Encoder, data: ViewData, space: CacheSpace, *, encode: bool, tokens: bool = False
+    ) -> None:
         """Put into the cache what it lacks, a shard at a time, so that a killed run keeps what it did."""
         lacking = set(space.missing(list(data.keys)))
         ids = [i for i, key in enumerate(data.keys) if key in lacking]
         if encode:
             self.counts["cached"] += len(data.keys) - len(ids)
         work = (
-            self._encoded(view, encoder, data, ids)
+            self._encoded(view, encoder, data, ids, tokens)
             if encode
             else (([i], [array]) for i, array in self._decoded(view, encoder, data, ids, "decode"))
         )
@@ -180,19 +198,19 @@ class Source:
             space.put([k for k, _ in held], [a for _, a in held])
 
     def _encoded(
-        self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int]
-    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int], tokens: bool = False
+    ) -> Iterator[tuple[list[int], Arrays]]:
         """Encode items in batches, decoding ahead in threads."""
         decoded = self._ready(view, encoder, data, ids)
         while batch := list(islice(decoded, BATCH)):
             chunk = [i for i, _ in batch]
-            vectors = _forward(encoder, encoder.batch([item for _, item in batch]), self.device)
+            arrays = encode_batch(encoder, encoder.batch([item for _, item in batch]), self.device, tokens)
             self.counts["encoded"] += len(chunk)
-            yield chunk, vectors
+            yield chunk, arrays
 
     def _ready(self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Decoded items: from a feed that is already there, else decoded now."""
-        known = self._feeds.get((view.name, id(encoder) * 2))
+        known = self._feeds.get((view.name, id(encoder), "decoded"))
         if known is None:
             return self._decoded(view, encoder, data, _by_length(data, ids), "encode")
         return ((i, known[1].items[i]) for i in ids if i in known[1].items)
@@ -263,10 +281,3 @@ def _decode_key(encoder: Encoder) -> str:
 
     plain = [type(encoder).__name__, encoder.version, encoder.settings, dict(encoder.learned())]
     return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-@torch.inference_mode()
-def _forward(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str) -> np.ndarray:
-    encoder.to(device).eval()
-    vectors: np.ndarray = encoder({k: t.to(device) for k, t in tensors.items()}).pooled.float().cpu().numpy()
-    return vectors

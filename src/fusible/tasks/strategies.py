@@ -11,7 +11,8 @@ from fusible.evaluation.cost import Stages
 from fusible.tasks.aligned import check_aligner
 from fusible.tasks.combine import fit_ensemble
 from fusible.tasks.context import Context, Fitted
-from fusible.tasks.features import fit_feature, fit_joint
+from fusible.tasks.features import fit_end_to_end, fit_feature
+from fusible.tasks.settings import operator_width
 from fusible.tasks.singles import Candidate
 
 JOINT = "joint"
@@ -50,8 +51,12 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
         elif family == "model" and registry.get("ensembles", part):
             rules.append(part)
         elif family == "end_to_end":
-            network, _, operator = part.partition("+")
+            network, plus, operator = part.partition("+")
             registry.get("networks", network)
+            if plus and network != JOINT:
+                raise ConfigError(
+                    f"strategy {name!r}: only end_to_end:{JOINT} takes an operator; leave out {operator!r}"
+                )
             registry.get("fusion", operator or DEFAULT_OPERATOR)
             networks.append((network, operator or DEFAULT_OPERATOR))
         elif family not in {"single", "auto"}:
@@ -80,11 +85,14 @@ def fit(
             members = [c.fitted for found in candidates.values() for c in found] if every else [*best.values()]
             fitted.append(fit_ensemble(context, rule, members))
     with stages("end_to_end"):
-        for _, operator in chosen_plan.networks:
-            name = "end_to_end:joint" + ("" if operator == DEFAULT_OPERATOR else f"+{operator}")
-            joint = fit_joint(context, name, operator, inputs)
-            if joint is None:
-                context.notes.append(f"{name} was skipped: no encoder is trainable, it would equal feature:{operator}")
+        for network, operator in chosen_plan.networks:
+            name = f"end_to_end:{network}" + (f"+{operator}" if operator != DEFAULT_OPERATOR else "")
+            recipe: dict[str, object] = {"network": network, "operator": operator, "width": operator_width(context)}
+            if network != JOINT:
+                del recipe["operator"]
+            whole = fit_end_to_end(context, name, recipe, inputs)
+            if whole is None:
+                context.notes.append(f"{name} was skipped: no encoder is trainable, so that nothing is trained along")
             else:
-                fitted.append(joint)
+                fitted.append(whole)
     return fitted

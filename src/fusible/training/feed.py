@@ -19,11 +19,14 @@ class Feed:
     """Batches of one view.
 
     `ids` (rows, slots) index distinct items, -1 where absent. Either `features` (items, width) holds them encoded,
-    or `items` holds them decoded (a sequence, or a DataFrame for a table view) and `batcher` stacks them.
+    with `tokens` (items, steps, width) and `mask` (items, steps) where sequences are wanted, or `items` holds them
+    decoded (a sequence, or a DataFrame for a table view) and `batcher` stacks them.
     """
 
     ids: np.ndarray
     features: np.ndarray | None = None
+    tokens: np.ndarray | None = None
+    mask: np.ndarray | None = None
     items: Any = None
     batcher: Batcher | None = None
 
@@ -42,6 +45,10 @@ class Feed:
         place = torch.from_numpy(np.ascontiguousarray(index)).to(device)
         if self.features is not None:
             vectors = torch.from_numpy(self.features[distinct]).to(device)
+            if self.tokens is not None and self.mask is not None:
+                tokens = torch.from_numpy(self.tokens[distinct]).to(device).float()
+                real = torch.from_numpy(self.mask[distinct]).to(device)
+                return ViewBatch(place, encoded=Encoded(tokens, real, vectors))
             mask = torch.ones(len(distinct), 1, dtype=torch.bool, device=device)
             return ViewBatch(place, encoded=Encoded(vectors.unsqueeze(1), mask, vectors))
         if not len(distinct):

@@ -1,0 +1,50 @@
+"""Encoding a batch of items, and arranging what was encoded as the arrays of a feed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from fusible.encoders._base import Encoder
+from fusible.types import STEPS
+
+Arrays = list[np.ndarray]
+LARGEST = 6e4
+"""Largest size of a token's values, which are kept in half precision."""
+
+
+@torch.inference_mode()
+def encode_batch(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str, tokens: bool) -> Arrays:
+    """One array per item: its vector (width,), or with `tokens` its vector and its tokens (1 + steps, width)."""
+    encoder.to(device).eval()
+    encoded = encoder({k: t.to(device) for k, t in tensors.items()})
+    vectors = encoded.pooled.float().cpu().numpy()
+    if not tokens:
+        return list(vectors)
+    short = encoded.shortened(STEPS)
+    steps, mask = short.tokens.float().cpu().numpy(), short.mask.cpu().numpy()
+    return [np.concatenate([v[None], t[m]]) for v, t, m in zip(vectors, steps, mask, strict=True)]
+
+
+def arrange(
+    found: Mapping[int, np.ndarray] | Arrays, items: int, encoder: Encoder, tokens: bool
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Features (items, width), and with `tokens` half-precision sequences (items, steps, width) and their mask.
+
+    Zero where nothing was found for an item.
+    """
+    pairs = list(found.items() if isinstance(found, Mapping) else enumerate(found))
+    features = np.zeros((items, encoder.output_width), np.float32)
+    if not tokens:
+        for i, vector in pairs:
+            features[i] = vector
+        return features, None, None
+    most = max((len(array) - 1 for _, array in pairs), default=1)
+    steps = np.zeros((items, most, encoder.output_width), np.float16)
+    mask = np.zeros((items, most), bool)
+    for i, array in pairs:
+        features[i], number = array[0], len(array) - 1
+        steps[i, :number], mask[i, :number] = array[1:].clip(-LARGEST, LARGEST), True
+    return features, steps, mask
