@@ -56,15 +56,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @contextmanager
 def _quick(trees=10):
     from fusible.encoders import _boosting
-    from fusible.tasks import features, settings, singles
+    from fusible.tasks import end_to_end, features, settings, singles
     from fusible.training.loop import TrainSettings
 
     def few(*_):
         return TrainSettings(epochs=3, batch=32, peak_rate=2e-3)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (singles, features, settings):
+        for module in (singles, features, end_to_end, settings):
             patch.setattr(module, "head_settings", few)
+        for module in (singles, end_to_end, settings):
             patch.setattr(module, "whole_settings", few)
         patch.setattr(_boosting, "LEAVES", (4,))
         patch.setattr(_boosting, "ROUNDS", trees)

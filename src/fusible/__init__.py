@@ -1,8 +1,8 @@
 """Fusible: cross-modal fusion that tells you whether it helps.
 
 >>> import fusible
->>> sorted(fusible.__all__)
-['align', 'compare', 'demo', 'evaluate', 'fit', 'inspect', 'load', 'load_aligner', 'predict', 'read']
+>>> print(*sorted(fusible.__all__))
+align compare compare_all demo evaluate explain fit inspect load load_aligner predict read robustness
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusible.apps.align import align
+    from fusible.apps.explain import explain
     from fusible.apps.models import evaluate, predict
+    from fusible.apps.robustness import robustness
+    from fusible.apps.several import compare_all
     from fusible.apps.study import compare, demo, fit
     from fusible.data.read import read
     from fusible.tasks.aligner import load_aligner
@@ -20,12 +23,28 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["align", "compare", "demo", "evaluate", "fit", "inspect", "load", "load_aligner", "predict", "read"]
+__all__ = [
+    "align",
+    "compare",
+    "compare_all",
+    "demo",
+    "evaluate",
+    "explain",
+    "fit",
+    "inspect",
+    "load",
+    "load_aligner",
+    "predict",
+    "read",
+    "robustness",
+]
 
 _PLACES = {
     "align": "fusible.apps.align",
     "compare": "fusible.apps.study",
+    "compare_all": "fusible.apps.several",
     "demo": "fusible.apps.study",
+    "explain": "fusible.apps.explain",
     "fit": "fusible.apps.study",
     "evaluate": "fusible.apps.models",
     "predict": "fusible.apps.models",
@@ -33,6 +52,7 @@ _PLACES = {
     "load": "fusible.tasks.folder",
     "load_aligner": "fusible.tasks.aligner",
     "read": "fusible.data.read",
+    "robustness": "fusible.apps.robustness",
 }
 
 

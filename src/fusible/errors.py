@@ -35,6 +35,10 @@ class ConfigError(FusibleError):
     """A setting that is unknown or out of its range."""
 
 
+class TooLargeError(ConfigError):
+    """Something that would need more memory than its limit; refused before any is taken."""
+
+
 class ArrayError(FusibleError, ValueError):
     """An array that cannot be used; also a `ValueError`, as scikit-learn's users expect."""
 

@@ -121,12 +121,14 @@ class Problem:
 class Encoded:
     """What any encoder gives: `tokens` (rows, steps, width), `mask` (rows, steps), true where a token is real.
 
-    An encoder with a pooling of its own (last state, global maximum) also gives `vector` (rows, width).
+    An encoder with a pooling of its own (last state, global maximum) also gives `vector` (rows, width). Where several
+    items of a row stand one after the other, `places` (steps,) are the tokens' places within their items.
     """
 
     tokens: torch.Tensor
     mask: torch.Tensor
     vector: torch.Tensor | None = None
+    places: torch.Tensor | None = None
 
     def shortened(self, steps: int) -> Encoded:
         """At most `steps` tokens per row: longer sequences are averaged in equal stretches of their real tokens.

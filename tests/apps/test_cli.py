@@ -233,7 +233,7 @@ BAD = {
     "malformed column": (["inspect", "TABLE", "--column", "question"], "--column"),
     "unknown encoder": (["compare", "TABLE", "--target", "answer", "--encoder", "question=bert"], "bert"),
     "unknown view": (["compare", "TABLE", "--target", "answer", "--encoder", "q=text_tfidf"], "'q'"),
-    "unknown strategy": (["compare", "TABLE", "--target", "answer", "--strategy", "model:vote"], "vote"),
+    "unknown strategy": (["compare", "TABLE", "--target", "answer", "--strategy", "model:ballot"], "ballot"),
     "unknown metric": (["compare", "TABLE", "--target", "answer", "--metric", "beauty", "-o", "STUDY"], "beauty"),
     "missing model": (["predict", "no-model", "TABLE", "-o", "-"], "no-model"),
     "unknown format": (["predict", "no-model", "TABLE", "-o", "out.xlsx"], "out.xlsx"),

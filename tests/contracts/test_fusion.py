@@ -152,6 +152,64 @@ def test_gradients_are_finite_for_constant_and_large_inputs(name, value):
     assert all(torch.isfinite(gradient).all() for gradient in (*own.values(), *inputs.values()))
 
 
+def test_gradients_are_finite_where_rows_hold_nothing(name):
+    built, nothing = operator(name), torch.zeros(ROWS, len(WIDTHS), dtype=torch.bool)
+    own, inputs = gradients(built, poisoned(views(vectors=True), nothing, float("nan")), nothing)
+    assert all(torch.isfinite(gradient).all() for gradient in own.values())
+    assert all((gradient == 0).all() for gradient in inputs.values())
+
+
+@pytest.mark.parametrize("vectors", [False, True])
+@pytest.mark.parametrize("value", [0.0, float("nan"), 1e30])
+def test_how_far_a_batch_is_padded_does_not_matter(name, value, vectors):
+    built, encoded, present = operator(name), views(vectors=vectors), presence()
+    longer = {}
+    for steps, (view, one) in enumerate(encoded.items(), start=1):
+        tokens = torch.cat([one.tokens, torch.full((ROWS, steps, one.tokens.shape[2]), value)], dim=1)
+        mask = torch.cat([one.mask, torch.zeros(ROWS, steps, dtype=torch.bool)], dim=1)
+        longer[view] = Encoded(tokens, mask, one.vector)
+    torch.testing.assert_close(built(longer, present), built(encoded, present))
+
+
+def test_tokens_are_read_where_the_operator_says_so_and_only_there(name):
+    built, encoded, present = operator(name), views(vectors=True), presence()
+    fused = built(encoded, present)
+    for column, view in enumerate(WIDTHS):
+        one = encoded[view]
+        tokens = one.tokens.clone()
+        tokens[:, 0] = tokens[:, 0].flip(-1) + torch.randn(tokens.shape[2])
+        moved = (built({**encoded, view: Encoded(tokens, one.mask, one.vector)}, present) - fused).abs().amax(dim=1)
+        assert torch.equal(moved > 1e-6, present[:, column] & built.reads_tokens), view
+
+
+def test_vectors_alone_are_fused(name):
+    built, encoded, present = operator(name), views(vectors=True), presence()
+    vectors = {v: torch.where(present[:, i : i + 1], one.vector, 0.0) for i, (v, one) in enumerate(encoded.items())}
+    alone = {v: Encoded(one.tokens, torch.zeros_like(one.mask), one.vector) for v, one in encoded.items()}
+    torch.testing.assert_close(built.fuse(vectors, present), built(alone, present))
+
+
+def test_can_be_built_without_memory(name):
+    with torch.device("meta"):
+        light = registry.build("fusion", name, widths=WIDTHS, width=6)
+    assert all(tensor.is_meta for tensor in light.state_dict().values())
+    shapes = {key: tensor.shape for key, tensor in operator(name).state_dict().items()}
+    assert {key: tensor.shape for key, tensor in light.state_dict().items()} == shapes
+
+
+def test_nothing_is_drawn_at_prediction(name):
+    built, encoded, present = operator(name), views(), presence()
+    assert torch.equal(built(encoded, present), built(encoded, present))
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 64])
+def test_every_width_works(name, width):
+    built = registry.build("fusion", name, widths={"a": 1, "b": 20}, width=width)
+    fused = built(views(widths={"a": 1, "b": 20}), presence(columns=2))
+    assert fused.shape == (ROWS, width)
+    assert torch.isfinite(fused).all()
+
+
 def test_state_round_trip_is_identical(name):
     built, encoded, present = operator(name), views(), presence()
     other = operator(name, seed=5)
@@ -189,6 +247,8 @@ def test_what_cannot_work_is_refused(name):
         registry.build("fusion", name, widths={})
     with pytest.raises(ConfigError, match="width must be at least 1, got 0"):
         registry.build("fusion", name, widths=WIDTHS, width=0)
+    with pytest.raises(ConfigError, match="view 'image' has no column; leave it out"):
+        registry.build("fusion", name, widths={**WIDTHS, "image": 0})
     encoded = views()
     del encoded["image"]
     with pytest.raises(SchemaError, match=r"missing \['image'\]"):

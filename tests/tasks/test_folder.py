@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from fusible import registry
 from fusible.errors import DataError
 from fusible.tasks import folder as folders
 from fusible.tasks.folder import load
@@ -14,11 +15,8 @@ STRATEGIES = (
     "single:note",
     "single:photo",
     "single:table",
-    "feature:concat",
-    "feature:multiply",
-    "model:average",
-    "model:product",
-    "model:stacking",
+    *(f"feature:{name}" for name in registry.names("fusion")),
+    *(f"model:{name}" for name in registry.names("ensembles")),
     "end_to_end:joint",
 )
 

@@ -134,8 +134,9 @@ def test_a_rules_held_out_scores_are_cross_fitted(context, remembered, monkeypat
 def rote_training(monkeypatch):
     """Networks that train long and keep the last epoch: they remember."""
     long = TrainSettings(epochs=25, batch=16, peak_rate=1e-2, patience=99)
-    for module in ("singles", "features"):
+    for module in ("singles", "features", "end_to_end"):
         monkeypatch.setattr(f"fusible.tasks.{module}.head_settings", lambda *_: long)
+    for module in ("singles", "end_to_end"):
         monkeypatch.setattr(f"fusible.tasks.{module}.whole_settings", lambda *_: long)
     monkeypatch.setattr("fusible.training.loop._better", lambda _: True)
     monkeypatch.setattr("fusible.encoders._boosting.LEAVES", (4,))

@@ -107,6 +107,21 @@ def test_an_unreadable_item_is_named_once_whatever_asks_for_it(dataset, tmp_path
     assert problem.message.startswith("1 unreadable image item(s) are treated as absent: row 5, column 'photo'")
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_encoders_that_decode_alike_share_decoded_items(dataset, tmp_path, cached):
+    source = Source(dataset, cache=ArrayCache(tmp_path) if cached else None)
+    view, first, second = dataset.views["photo"], Trained(), Trained()
+    one, two = (source.feed(view, encoder, encoded=False) for encoder in (first, second))
+    assert one.items is two.items
+    assert two.batcher == second.batch
+    assert second.decoded == []
+    check_rows(source.feed(view, second, encoded=True))
+    assert second.decoded == []
+    other = Counting()
+    source.feed(view, other, encoded=True)
+    assert sorted(other.decoded) == [0, 1, 3]  # another class may decode in another way
+
+
 def test_decoded_items_feed_a_network(dataset, tmp_path):
     for cache in (None, ArrayCache(tmp_path)):
         encoder = Trained()

@@ -8,7 +8,8 @@ from fusible import registry
 from fusible.errors import ConfigError, RegistryError
 from fusible.tasks.choose import best_of
 from fusible.tasks.encoders import encoders_of, ready_encoder
-from fusible.tasks.features import fit_end_to_end, fit_feature
+from fusible.tasks.end_to_end import fit_end_to_end
+from fusible.tasks.features import fit_feature
 from fusible.tasks.nodes import activate
 from fusible.tasks.settings import describe, grouping
 from fusible.tasks.singles import best_input, is_cheap, represent
@@ -17,13 +18,13 @@ from fusible.types import Modality, Task, View
 
 
 def test_without_names_everything_registered_runs():
-    assert plan(None, 2) == Plan(registry.names("fusion"), registry.names("ensembles"), (("joint", "concat"),))
+    assert plan(None, 2) == Plan(registry.names("fusion"), registry.names("ensembles"), ("joint",), named=False)
     assert plan(None, 1) == Plan()
 
 
 def test_names_are_read():
     given = ["single:a", "auto", "model:stacking", "feature:multiply", "end_to_end:joint", "end_to_end:joint+multiply"]
-    assert plan(given, 3) == Plan(("multiply",), ("stacking",), (("joint", "concat"), ("joint", "multiply")))
+    assert plan(given, 3) == Plan(("multiply",), ("stacking",), ("joint", "joint+multiply"))
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fusible.apps import options
+from fusible.apps import explain, options
 from fusible.apps.output import check_suffix, print_json, quiet_stdout, warn, write_table
 from fusible.errors import FusibleError
-
-if TYPE_CHECKING:
-    from fusible.evaluation.study import StudyResult
 
 app = typer.Typer(
     name="fusible",
@@ -83,33 +80,38 @@ def inspect(
 @app.command()
 def compare(
     context: typer.Context,
-    data: options.Data,
-    target: options.Target,
+    data: options.Tables,
+    target: options.Targets,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="STUDY", help="Folder to write.")] = None,
     column: options.Columns = None,
     view: options.Views = None,
     encoder: options.Encoders = None,
     strategy: options.Strategies = None,
     metric: options.Metric = None,
+    budget: options.Budget = None,
+    robust: options.Robust = False,
     device: options.Device = "cpu",
     seed: options.Seed = 0,
     workers: options.Workers = None,
     cache: options.Cache = None,
     json: options.Json = False,
 ) -> None:
-    """Score every strategy on one split; with -o also write STUDY/report.html and STUDY/best/."""
-    import fusible
-    from fusible.apps.progress import RichProgress
+    """Score every strategy on one split; with -o also write STUDY/report.html and STUDY/best/.
 
+    Of several tables: a study of each, then average ranks over all; with -o, STUDY/<table>/ each, and an index page.
+    """
+    from fusible.apps.progress import RichProgress
+    from fusible.apps.several import comparison
+
+    run, show = comparison(data, target)
     with quiet_stdout(json):
-        result = fusible.compare(
-            data,
-            target,
+        result = run(
             columns=options.parse_columns(column),
             views=options.parse_views(view),
             encoders=options.parse_encoders(encoder),
             strategies=strategy,
             metric=metric,
+            **options.costly(budget, robust),
             seed=seed,
             output=output,
             device=device,
@@ -118,7 +120,7 @@ def compare(
             progress=RichProgress(),
             command=context.obj,
         )
-    _show_study(result, output, json)
+    show(result, output, json)
 
 
 @app.command()
@@ -178,21 +180,39 @@ def predict(
 
 @app.command()
 def evaluate(
-    model: options.ModelFolder, data: options.Data, workers: options.Workers = None, json: options.Json = False
+    model: options.ModelFolder,
+    data: options.Data,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Also score every subset of views, and curves over missing rates.")
+    ] = False,
+    corrupt: Annotated[
+        bool, typer.Option("--corrupt", help="Also score five severities of corruption of each view.")
+    ] = False,
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    json: options.Json = False,
 ) -> None:
     """Score a model folder on a table that holds the target."""
     import fusible
     from fusible.apps.progress import RichProgress
 
+    run: dict[str, Any] = {"workers": workers or options.WORKERS, "progress": RichProgress()}
+    found = None
     with quiet_stdout():
-        scores = fusible.evaluate(model, data, workers=workers or options.WORKERS, progress=RichProgress())
+        scores = fusible.evaluate(model, data, **run)
+        if missing or corrupt:
+            found = fusible.robustness(model, data, missing=missing, corrupt=corrupt, seed=seed, **run)
     if json:
-        print_json(scores)
+        print_json(scores if found is None else {**scores, "robustness": found.to_json()})
         return
     from fusible.apps.tables import print_scores
 
     warn(scores.pop("problems", ()))
     print_scores(scores)
+    if found is not None:
+        from fusible.report.robustness import print_robustness
+
+        print_robustness(found)
 
 
 @app.command()
@@ -249,6 +269,9 @@ def align(
         typer.echo(f"report:  {output / 'report.html'}\naligner: {output / 'aligner'}")
 
 
+app.command("explain")(explain.command)
+
+
 @app.command()
 def demo(
     context: typer.Context,
@@ -262,6 +285,7 @@ def demo(
     """Do the main job on a real data set that a package ships: pictures, questions, answers."""
     import fusible
     from fusible.apps.progress import RichProgress
+    from fusible.apps.study import show_study
 
     with quiet_stdout(json):
         result = fusible.demo(
@@ -273,17 +297,4 @@ def demo(
             progress=RichProgress(),
             command=context.obj,
         )
-    _show_study(result, output, json)
-
-
-def _show_study(result: StudyResult, output: Path | None, json: bool) -> None:
-    if json:
-        print_json(result.to_json())
-        return
-    from rich.console import Console
-
-    from fusible.report.terminal import print_study
-
-    print_study(result, Console())
-    if output is not None:
-        typer.echo(f"report: {output / 'report.html'}\nmodel:  {output / 'best'}")
+    show_study(result, output, json)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fusible.errors import ConfigError
 
 Data = Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet file, or a folder of these.", metavar="DATA")]
+Tables = Annotated[
+    list[str],
+    typer.Argument(help="CSV, TSV, JSONL or Parquet file, or a folder of these; several: ranks.", metavar="DATA..."),
+]
 ModelFolder = Annotated[Path, typer.Argument(help="Model folder written by compare or fit.", metavar="MODEL")]
 Target = Annotated[str, typer.Option("--target", "-t", help="Column to predict.")]
+Targets = Annotated[
+    list[str], typer.Option("--target", "-t", help="Column to predict; of several tables, once or once per table.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")]
 Columns = Annotated[
     list[str] | None,
@@ -38,6 +45,18 @@ Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Fold
 
 WORKERS = 4
 """Threads that decode media, where the command line does not say."""
+
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Search for better settings for so long: 90s, 10m, 1h.")
+]
+Robust = Annotated[
+    bool, typer.Option("--robust", help="Also score every strategy with views missing and corrupted (minutes).")
+]
+
+
+def costly(budget: str | None, robust: bool) -> dict[str, Any]:
+    """Options of a study that cost time, where they were asked for."""
+    return {**({"budget": budget} if budget else {}), **({"robust": True} if robust else {})}
 
 
 def spread(arguments: list[str], option: str = "--views") -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusible.apps.output import print_json
 from fusible.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -92,6 +94,20 @@ def write_study(result: StudyResult, place: Path) -> None:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def show_study(result: StudyResult, output: Path | None, json: bool) -> None:
+    """Print what was found, for people or as one JSON object."""
+    if json:
+        print_json(result.to_json())
+        return
+    from rich.console import Console
+
+    from fusible.report.terminal import print_study
+
+    print_study(result, Console())
+    if output is not None:
+        sys.stdout.write(f"report: {output / 'report.html'}\nmodel:  {output / 'best'}\n")
 
 
 def _add_card(result: StudyResult) -> None:

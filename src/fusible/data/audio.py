@@ -24,17 +24,23 @@ def decode_audio(media: Media, rate: int) -> np.ndarray:
     """
     if rate < 1:
         raise DataError(f"{media.where}: sample rate must be at least 1 Hz, got {rate}")
-    samples, native = _sound_file(media) or _sound_track(media)
-    if not len(samples):
-        raise DataError(f"{media.where}: sound without samples; replace the file")
-    if not np.isfinite(samples).all():
-        raise DataError(f"{media.where}: sound with NaN or infinite samples; replace the file")
+    samples, native = read_sound(media)
     if native == rate:
         return samples
     import soxr
 
     resampled: np.ndarray = soxr.resample(samples, native, rate)
     return resampled.astype(np.float32, copy=False)
+
+
+def read_sound(media: Media) -> tuple[np.ndarray, int]:
+    """Decode to mono float32 samples (length,) and their rate in Hz; refuses what `decode_audio` does."""
+    samples, native = _sound_file(media) or _sound_track(media)
+    if not len(samples):
+        raise DataError(f"{media.where}: sound without samples; replace the file")
+    if not np.isfinite(samples).all():
+        raise DataError(f"{media.where}: sound with NaN or infinite samples; replace the file")
+    return samples, native
 
 
 def has_sound(media: Media) -> bool:

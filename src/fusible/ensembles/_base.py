@@ -16,12 +16,18 @@ class Rule(ABC):
 
     `fit` sees out-of-fold predictions only. A leaf keeps what it learned in attributes that end in `_`, gives it in
     `state` as arrays, and takes it back in `restore`.
+
+    `Predictions.extra` may hold `sees` (members, views) and `seen` (rows, views), both bool: which views a member sees
+    and which are present (without them each member is a view of its own), and in fitting `metric`, a metric's name.
     """
 
     calibrated: ClassVar[bool] = False
     """Whether members' probabilities must be temperature-scaled on validation first."""
-    sees_all: ClassVar[bool] = False
-    """Whether every candidate encoder of a view is a member, or only the one that represents the view."""
+    members: ClassVar[str] = "views"
+    """What is combined: "views" (one member per view), "candidates" (every candidate encoder of every view), or
+    "strategies" (everything that is fitted by then, single views included)."""
+    sees_encodings: ClassVar[bool] = False
+    """Whether `Predictions.extra["encodings"]` is read: {view: (rows, width) float32, NaN rows where absent}."""
 
     def fit(self, predictions: Predictions, target: np.ndarray, task: Task) -> Rule:
         """Learn from out-of-fold predictions; `target`: class ids (rows,), 0/1 (rows, labels), or values (rows,)."""
@@ -37,10 +43,14 @@ class Rule(ABC):
         """Combine: (rows, outputs); a row with every member absent gets the prior."""
         present = predictions.presence.T[:, :, None]
         clean = np.where(present, predictions.scores, self.prior_[None, None, :])
-        combined = self.combine(clean, predictions.presence)
+        combined = self.merge(clean, predictions)
         seen = np.asarray(predictions.presence.any(axis=1))
         result: np.ndarray = np.where(seen[:, None], combined, self.prior_[None, :])
         return result
+
+    def merge(self, scores: np.ndarray, predictions: Predictions) -> np.ndarray:
+        """`combine`, for a rule that reads more of the predictions (`extra`) than their presence."""
+        return self.combine(scores, predictions.presence)
 
     @abstractmethod
     def combine(self, scores: np.ndarray, presence: np.ndarray) -> np.ndarray:

@@ -4,9 +4,11 @@
     w = 1 / (number present) + [1, absent] @ weights
 
 `evidence` is log p_m - log prior, zero where the member is absent, so that a weight may rise where another member is
-absent, also in a pattern never seen. All learned parts are shrunk to zero by a Gaussian prior of variance 1 (`full`,
-one weight per member's class and class: variance `strength`): with few rows the pool falls back on the geometric mean
-of the present members, and a class that never occurs keeps its small prior.
+absent, also in a pattern never seen. `full` counts only where all members are present, and `bias` has a row for these
+and one for all others: what is learned of all together misleads where one is missing. All learned parts are shrunk to
+zero by a Gaussian prior of variance 1 (`full`, one weight per member's class and class: variance `strength`): with few
+rows the pool falls back on the geometric mean of the present members, and a class that never occurs keeps its small
+prior.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ STEPS = 120
 class Pool:
     """Learned parts of the pool.
 
-    `weights` (1 + members, members), `bias` (classes,), `full` (members * classes + members, classes).
+    `weights` (1 + members, members), `bias` (2, classes): all members present, not all; `full` (members * classes,
+    classes).
     """
 
     weights: np.ndarray
@@ -41,15 +44,26 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Input of the pool: `evidence` (rows, members, classes), `presence` (rows, members), `prior` (classes,)."""
+    """Input of the pool: `evidence` (rows, members, classes), `presence` (rows, members), `prior` (classes,).
+
+    `weight` (rows,) and `origin` (rows,), the row that a row is a copy of, for fitting.
+    """
 
     evidence: np.ndarray
     presence: np.ndarray
     prior: np.ndarray
+    weight: np.ndarray
+    origin: np.ndarray
 
     def take(self, index: np.ndarray) -> Rows:
         """Select rows."""
-        return Rows(self.evidence[index], self.presence[index], self.prior)
+        return Rows(self.evidence[index], self.presence[index], self.prior, self.weight[index], self.origin[index])
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Shape (rows, 2): whether all members are present, and whether not."""
+        all_there = self.presence.all(axis=1)
+        return np.stack([all_there, ~all_there], axis=1).astype(float)
 
     @property
     def context(self) -> np.ndarray:
@@ -58,8 +72,8 @@ class Rows:
 
     @property
     def features(self) -> np.ndarray:
-        """Shape (rows, members * classes + members): all evidence, then whether each member is absent."""
-        return np.concatenate([self.evidence.reshape(len(self.evidence), -1), ~self.presence], axis=1)
+        """Shape (rows, members * classes): all evidence where all members are present, else zero."""
+        return np.asarray(self.evidence.reshape(len(self.evidence), -1) * self.whole[:, :1])
 
     @property
     def base(self) -> np.ndarray:
@@ -72,7 +86,7 @@ class Rows:
 def logits(pool: Pool, rows: Rows) -> np.ndarray:
     """Log-odds of the classes, (rows, classes), up to a constant per row."""
     weight = rows.context @ pool.weights
-    result: np.ndarray = rows.base + np.einsum("rmc,rm->rc", rows.evidence, weight) + pool.bias
+    result: np.ndarray = rows.base + np.einsum("rmc,rm->rc", rows.evidence, weight) + rows.whole @ pool.bias
     return result if pool.full is None else result + rows.features @ pool.full
 
 
@@ -83,16 +97,17 @@ def fit(rows: Rows, target: np.ndarray, *, choose: bool) -> Pool:
 
 
 def _strength(rows: Rows, target: np.ndarray) -> float:
-    number, classes = len(target), len(rows.prior)
+    number, classes = len(np.unique(rows.origin)), len(rows.prior)
     if number < FEWEST_ROWS or classes > MOST_CLASSES:
         return 0.0
     order = np.random.default_rng(0).permutation(number)[:MOST_ROWS]
-    folds = np.array_split(order, FOLDS)
+    parts = [np.isin(rows.origin, part) for part in np.array_split(order, FOLDS)]
+    first = np.arange(len(target)) < number
     losses = []
     for strength in STRENGTHS:
         each = []
-        for held in folds:
-            kept = np.setdiff1d(order, held)
+        for part in parts:
+            kept, held = np.flatnonzero(np.any(parts, axis=0) & ~part), np.flatnonzero(part & first)
             pool = _fit(rows.take(kept), target[kept], strength)
             given = log_softmax(logits(pool, rows.take(held)), axis=1)
             each.append(-given[np.arange(len(held)), target[held]].mean())
@@ -105,7 +120,8 @@ def _fit(rows: Rows, target: np.ndarray, strength: float) -> Pool:
     base, context = rows.base, rows.context
     features = rows.features if strength > 0 else np.empty((len(target), 0))
     wanted = np.eye(classes)[target]
-    shapes = ((1 + members, members), (classes,), (features.shape[1], classes))
+    weight, whole, total = rows.weight[:, None], rows.whole, float(rows.weight.sum())
+    shapes = ((1 + members, members), (2, classes), (features.shape[1], classes))
     shrink = (1.0, 1.0, 1.0 / strength if strength > 0 else 1.0)
     edges = np.cumsum([int(np.prod(shape)) for shape in shapes])
 
@@ -114,17 +130,17 @@ def _fit(rows: Rows, target: np.ndarray, strength: float) -> Pool:
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights, bias, full = parts(flat)
-        given = base + np.einsum("rmc,rm->rc", rows.evidence, context @ weights) + bias + features @ full
+        given = base + np.einsum("rmc,rm->rc", rows.evidence, context @ weights) + whole @ bias + features @ full
         logs = log_softmax(given, axis=1)
-        error = np.exp(logs) - wanted
+        error = weight * (np.exp(logs) - wanted)
         moved = context.T @ np.einsum("rmc,rc->rm", rows.evidence, error)
-        slopes = (moved, error.sum(axis=0), features.T @ error)
-        value = -(wanted * logs).sum()
+        slopes = (moved, whole.T @ error, features.T @ error)
+        value = -(weight * wanted * logs).sum()
         gradient = []
         for part, slope, factor in zip((weights, bias, full), slopes, shrink, strict=True):
             value += 0.5 * factor * (part**2).sum()
             gradient.append((slope + factor * part).ravel())
-        return float(value) / len(target), np.concatenate(gradient) / len(target)
+        return float(value) / total, np.concatenate(gradient) / total
 
     found = minimize(loss, np.zeros(edges[-1]), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
     weights, bias, full = parts(found.x)

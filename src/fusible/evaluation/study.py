@@ -66,6 +66,8 @@ class StudyResult:
 
     `auto` is the name of the chosen strategy; a row called `auto` stands among `strategies` too. `truth` and
     `predictions` are those of the test rows, `seconds` are per stage, `best` is the fitted model of `auto`.
+    `contrasts` are examples that one view gets right and others wrong. `robustness`, `attribution` and `balance` are
+    there where they were asked for; each has a `to_json` of its own, or is plain.
     """
 
     task: Task
@@ -89,6 +91,10 @@ class StudyResult:
     truth: np.ndarray = field(default_factory=lambda: np.empty(0))
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
+    contrasts: list[dict[str, Any]] = field(default_factory=list)
+    robustness: Any = None
+    attribution: Any = None
+    balance: Any = None
     best: Any = None
 
     def strategy(self, name: str) -> StrategyResult:
@@ -120,6 +126,15 @@ class StudyResult:
             "command": self.command,
             "versions": plain(self.versions),
             "seconds": plain(self.seconds),
+            **self._further(),
+        }
+
+    def _further(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in ("robustness", "attribution", "balance")}
+        return {
+            name: plain(value.to_json() if hasattr(value, "to_json") else value)
+            for name, value in given.items()
+            if value is not None
         }
 
     @property

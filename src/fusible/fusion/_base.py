@@ -64,14 +64,19 @@ class TokenOperator(Operator):
 
     def forward(self, encoded: Mapping[str, Encoded], presence: torch.Tensor) -> torch.Tensor:
         """Fuse: `encoded` per view, `presence` (rows, views) bool -> (rows, output_width)."""
-        tokens: dict[str, torch.Tensor] = {}
-        masks: dict[str, torch.Tensor] = {}
-        for i, (view, vector) in enumerate(self._vectors(encoded, presence).items()):
-            real = encoded[view].mask & presence[:, i : i + 1]
-            clean = torch.where(real.unsqueeze(-1), encoded[view].tokens, 0.0)
-            tokens[view] = torch.cat([vector.unsqueeze(1), clean], dim=1)
-            masks[view] = torch.cat([presence[:, i : i + 1], real], dim=1)
+        vectors = self._vectors(encoded, presence)
+        tokens, masks = self._tokens(encoded, presence)
+        for i, (view, vector) in enumerate(vectors.items()):
+            tokens[view] = torch.cat([vector.unsqueeze(1), tokens[view]], dim=1)
+            masks[view] = torch.cat([presence[:, i : i + 1], masks[view]], dim=1)
         return self.fuse_tokens(tokens, masks, presence)
+
+    def _tokens(
+        self, encoded: Mapping[str, Encoded], presence: torch.Tensor
+    ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Tokens {view: (rows, steps, width of view)}, zero where the masks {view: (rows, steps)} are false."""
+        masks = {view: encoded[view].mask & presence[:, i : i + 1] for i, view in enumerate(self.views)}
+        return {v: torch.where(m.unsqueeze(-1), encoded[v].tokens, 0.0) for v, m in masks.items()}, masks
 
     @abstractmethod
     def fuse_tokens(

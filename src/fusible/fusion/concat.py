@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import nn
 
-from fusible.fusion._base import Operator
+from fusible.fusion._project import Projecting
 
 
-class Concat(Operator):
+class Concat(Projecting):
     """Feature-level fusion by concatenation, the field's plain baseline.
 
     Each view is layer-normalised and projected to `width`; an absent view is replaced by a vector learned for it.
@@ -24,18 +25,13 @@ class Concat(Operator):
     torch.Size([2, 8])
     """
 
+    compresses: ClassVar[bool] = False  # as in models that were saved before narrow views were compressed
+
     def __init__(self, widths: Mapping[str, int], width: int = 128) -> None:
         super().__init__(widths, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(w) for w in widths.values())
-        self.projections = nn.ModuleList(nn.Linear(w, width) for w in widths.values())
-        self.absent = nn.Parameter(torch.zeros(len(widths), width))
         self.mix = nn.Sequential(nn.GELU(), nn.Linear(len(widths) * width, width), nn.GELU())
 
     def fuse(self, vectors: Mapping[str, torch.Tensor], presence: torch.Tensor) -> torch.Tensor:
         """Fuse vectors {view: (rows, width of view)}, zero where absent -> (rows, output_width)."""
-        parts = []
-        for i, view in enumerate(self.views):
-            projected = self.projections[i](self.norms[i](vectors[view]))
-            parts.append(torch.where(presence[:, i : i + 1], projected, self.absent[i]))
-        fused: torch.Tensor = self.mix(torch.cat(parts, dim=1))
+        fused: torch.Tensor = self.mix(self.tokens(vectors, presence).flatten(1))
         return fused

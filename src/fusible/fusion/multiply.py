@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from typing import ClassVar
 
 import torch
-from torch import nn
 
-from fusible.fusion._base import Operator
+from fusible.fusion._project import Projecting, mixer
 
 
-class Multiply(Operator):
+class Multiply(Projecting):
     """Feature-level fusion by the Hadamard product of projections.
 
     The product lets one view gate another, as a question gates an image (Antol et al., VQA, ICCV 2015; Kim et al.,
@@ -25,18 +26,14 @@ class Multiply(Operator):
     torch.Size([2, 8])
     """
 
+    compresses: ClassVar[bool] = False  # as in models that were saved before narrow views were compressed
+
     def __init__(self, widths: Mapping[str, int], width: int = 128) -> None:
         super().__init__(widths, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(w) for w in widths.values())
-        self.projections = nn.ModuleList(nn.Linear(w, width) for w in widths.values())
-        self.absent = nn.Parameter(torch.zeros(len(widths), width))
-        self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
+        self.mix = mixer(width, width)
 
     def fuse(self, vectors: Mapping[str, torch.Tensor], presence: torch.Tensor) -> torch.Tensor:
         """Fuse vectors {view: (rows, width of view)}, zero where absent -> (rows, output_width)."""
-        product = torch.ones(presence.shape[0], self.output_width, device=presence.device)
-        for i, view in enumerate(self.views):
-            projected = torch.tanh(self.projections[i](self.norms[i](vectors[view])))
-            product = product * torch.where(presence[:, i : i + 1], projected, 1.0 + self.absent[i])
-        fused: torch.Tensor = self.mix(product)
+        factors = torch.where(presence.unsqueeze(-1), torch.tanh(self.project(vectors)), 1.0 + self.absent)
+        fused: torch.Tensor = self.mix(reduce(torch.mul, factors.unbind(dim=1)))
         return fused

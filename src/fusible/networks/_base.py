@@ -11,7 +11,7 @@ from torch import nn
 
 from fusible.errors import ConfigError
 from fusible.networks._heads import Head
-from fusible.types import STEPS, Encoded, ViewBatch
+from fusible.types import STEPS, Encoded, Modality, ViewBatch
 
 
 class Network(nn.Module, ABC):
@@ -27,8 +27,14 @@ class Network(nn.Module, ABC):
 
     trains_encoders: ClassVar[bool] = True
     """Whether trainable encoders are trained along, or all views come encoded."""
+    needs_training_along: ClassVar[bool] = False
+    """Whether it is nothing new where no encoder is trained along, and is skipped there."""
+    wants: ClassVar[Mapping[Modality, str]] = {}
+    """Encoders that belong to it, by modality, in place of those that were chosen for the views."""
+    pretrains: ClassVar[bool] = False
+    """Whether it can learn without labels to predict the encodings of hidden views, from `view_states`."""
     options: ClassVar[tuple[str, ...]] = ()
-    """Names of further plain settings of the constructor, which a model folder keeps."""
+    """Names of further plain settings of the constructor, kept as attributes, which a model folder keeps."""
 
     def __init__(
         self,
@@ -57,12 +63,23 @@ class Network(nn.Module, ABC):
     def fused(self, encoded: Mapping[str, Encoded], presence: torch.Tensor) -> torch.Tensor:
         """Fuse: `encoded` per view, `presence` (rows, views) bool -> (rows, fused_width)."""
 
-    def learn(self, batches: Mapping[str, ViewBatch]) -> None:
-        """Take from all training rows what the network needs before it is trained; most need nothing."""
+    def view_states(self, encoded: Mapping[str, Encoded], presence: torch.Tensor) -> torch.Tensor:
+        """What is known where each view stands, from all present views: (rows, views, fused_width)."""
+        raise TypeError(f"{type(self).__name__} keeps no state per view: check `pretrains` before calling")
+
+    def learn(self, batches: Mapping[str, ViewBatch], seed: int = 0) -> None:
+        """Take from all training rows, encoded, what the network needs before it is trained; most need nothing."""
+
+    def plain(self) -> dict[str, Any]:
+        """Values of `options`, as they are now."""
+        return {name: getattr(self, name) for name in self.options}
 
     def forward(self, batches: Mapping[str, ViewBatch]) -> torch.Tensor:
         """Outputs (rows, outputs): logits, or standardised values."""
-        encoded, presence = self.encode(batches)
+        return self.read(*self.encode(batches))
+
+    def read(self, encoded: Mapping[str, Encoded], presence: torch.Tensor) -> torch.Tensor:
+        """Outputs (rows, outputs) of views that are encoded; in training some views are hidden first."""
         if self.training and self.modality_dropout:
             presence = drop_views(presence, self.modality_dropout)
         outputs: torch.Tensor = self.head(self.fused(encoded, presence))
@@ -111,7 +128,7 @@ def gather(items: Encoded, index: torch.Tensor) -> Encoded:
 def gather_tokens(items: Encoded, index: torch.Tensor) -> Encoded:
     """Spread token sequences of distinct items over rows, slot after slot, each shortened to `STEPS` tokens.
 
-    The vector is the mean over slots of the items' vectors.
+    The vector is the mean over slots of the items' vectors. `places` are the tokens' places within their items.
     """
     short = items.shortened(STEPS)
     slots, mask = gather(items, index), index >= 0
@@ -120,4 +137,5 @@ def gather_tokens(items: Encoded, index: torch.Tensor) -> Encoded:
         tokens, real = tokens.new_zeros(1, 1, tokens.shape[2]), real.new_zeros(1, 1)
     chosen = index.clamp(min=0)
     spread = tokens[chosen].flatten(1, 2)
-    return Encoded(spread, (real[chosen] & mask.unsqueeze(-1)).flatten(1), slots.pooled)
+    places = torch.arange(tokens.shape[1], device=index.device).repeat(index.shape[1])
+    return Encoded(spread, (real[chosen] & mask.unsqueeze(-1)).flatten(1), slots.pooled, places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -19,6 +19,8 @@ class Joint(Network):
     over all views in the order of its `views`; `outputs`, width of a prediction; `dropout` before the last layer;
     `modality_dropout`, share of training rows in which views are hidden at random.
     """
+
+    needs_training_along: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from fusible.errors import ConfigError
 from fusible.evaluation.metrics import decide
 from fusible.evaluation.study import StrategyResult, StudyResult, plain
 from fusible.report import _plots, _words
+from fusible.report.sections import reliability_figures, sections
 
 MOST_EXAMPLES = 24
 MOST_PROBLEMS = 60
@@ -87,6 +88,8 @@ def _content(result: StudyResult) -> dict[str, Any]:
         "metrics": _metric_table(result),
         "figures": _figures(result, chosen),
         "examples": [_example(example) for example in result.examples[:MOST_EXAMPLES]],
+        "contrasts": [_contrast(example) for example in result.contrasts[:MOST_EXAMPLES]],
+        **sections(result),
         "views": [plain(view) for view in result.views],
         "columns": [plain(column) for column in result.columns[:MOST_COLUMNS]],
         "columns_left": max(0, len(result.columns) - MOST_COLUMNS),
@@ -139,9 +142,11 @@ def _figures(result: StudyResult, chosen: StrategyResult) -> list[dict[str, Any]
     said = decide(result.task, given, chosen.threshold)
     if result.task.is_classification:
         title = "Confusion matrix of auto on the test rows; shade is the share of the true class"
-        return [{"title": title, "plot": _plots.confusion(result.truth.astype(np.int64), said, result.task.classes)}]
+        plot = _plots.confusion(result.truth.astype(np.int64), said, result.task.classes)
+        return [{"title": title, "plot": plot}, *reliability_figures(result)]
     if result.task.kind == "multilabel":
-        return [{"title": "Labels of auto on the test rows", "labels": _label_lines(result, said)}]
+        labels = {"title": "Labels of auto on the test rows", "labels": _label_lines(result, said)}
+        return [labels, *reliability_figures(result)]
     truth = result.truth.astype(float)
     return [
         {"title": "Predicted against true", "plot": _plots.scatter(truth, said, "true", "predicted", "diagonal")},
@@ -174,6 +179,11 @@ def _example(example: Mapping[str, Any]) -> dict[str, Any]:
         "right": _say(example.get("truth")) == _say(example.get("prediction")),
         "confidence": f"{confidence:.0%}" if isinstance(confidence, float) else None,
     }
+
+
+def _contrast(example: Mapping[str, Any]) -> dict[str, Any]:
+    says = [(name.removeprefix("single:"), _say(said), right) for name, said, right in example["says"]]
+    return {**_example(example), "says": says}
 
 
 def _picture(data: bytes | None) -> Markup | None:

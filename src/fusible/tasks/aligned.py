@@ -13,6 +13,7 @@ from torch import nn
 
 from fusible import registry
 from fusible.errors import ConfigError, FusibleWarning
+from fusible.tasks.imputed import IMPUTE, IMPUTER
 from fusible.types import Encoded
 
 COMPONENTS = 64
@@ -63,9 +64,14 @@ class Aligned(nn.Module):
         return fused
 
 
+def aligner_of(prefix: str) -> str:
+    """The aligner that a strategy's words before `+` ask for; imputation has one of its own."""
+    return IMPUTER if prefix == IMPUTE else prefix
+
+
 def check_aligner(name: str, views: int) -> None:
     """Refuse an aligner that does not exist or that is not defined for so many views."""
-    most = getattr(registry.get("alignment", name), "most_views", None)
+    most = getattr(registry.get("alignment", aligner_of(name)), "most_views", None)
     if most is not None and views > most:
         raise ConfigError(
             f"aligner {name!r}: expected {most} views, got {views}; leave columns out (--column NAME=:ignore), or take "
@@ -119,7 +125,7 @@ def is_trained(name: str) -> bool:
 
 
 def _settings(name: str) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(registry.get("alignment", name).__init__).parameters
+    return inspect.signature(registry.get("alignment", aligner_of(name)).__init__).parameters
 
 
 def searcher(name: str) -> Any:

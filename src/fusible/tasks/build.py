@@ -1,7 +1,8 @@
 """Networks from plain recipes: the one place where a strategy and a model folder build the same thing.
 
-A recipe names registered parts and plain values: `network`; for `joint` also `operator` and `width`, and `aligner` with
-`specs` where projections come first; for every other network what its `options` name.
+A recipe names registered parts and plain values: `network`; for `joint` also `operator` and `width`, `aligner` with
+`specs` where projections come first, and `impute`, an aligner, with `components` where absent views are imputed first;
+for every other network what its `options` name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fusible.alignment._projections import build_projection
 from fusible.networks._base import Network
 from fusible.networks.joint import Joint
 from fusible.tasks.aligned import Aligned
+from fusible.tasks.imputed import CrossView, Imputed
 
 JOINT = "joint"
 
@@ -42,8 +44,10 @@ def build_network(
 
 
 def build_operator(recipe: Mapping[str, Any], widths: Mapping[str, int]) -> nn.Module:
-    """The operator of a recipe, behind projections where it names an aligner."""
+    """The operator of a recipe, behind projections where it names an aligner, behind imputation where it names one."""
     part, width = registry.get("fusion", recipe["operator"]), int(recipe["width"])
+    if "impute" in recipe:
+        return Imputed(CrossView(widths, int(recipe["components"])), part(widths=dict(widths), width=width))
     if "aligner" not in recipe:
         operator: nn.Module = part(widths=dict(widths), width=width)
         return operator

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
 from fusible import registry
+from fusible.ensembles._base import Rule
+from fusible.errors import ConfigError
 from fusible.evaluation.calibration import temperature
 from fusible.tasks.context import Context, Fitted, empty_scores
-from fusible.tasks.nodes import EnsembleNode, predictions
+from fusible.tasks.nodes import EnsembleNode, encodings, labelled_views, predictions, sight
+
+
+def members_of(rule: str, views: list[Fitted], candidates: list[Fitted], strategies: list[Fitted]) -> list[Fitted]:
+    """What a rule combines, by its `members`: one per view, every candidate encoder, or all that is fitted."""
+    kind = registry.get("ensembles", rule).members
+    found = {"views": views, "candidates": candidates, "strategies": strategies}
+    if kind not in found:
+        raise ConfigError(
+            f"rule {rule!r}: members: expected one of {', '.join(found)}, got {kind!r}; set it in its class"
+        )
+    return found[kind]
 
 
 def fit_ensemble(
@@ -23,29 +38,55 @@ def fit_ensemble(
     name = name or f"model:{rule}"
     held_out = empty_scores(context)
     held_out[rows] = context.prior
-    present = np.stack([m.node.presence(context.source, np.arange(len(held_out))) for m in members], axis=1)
+    part = registry.build("ensembles", rule)
+    told = _Told(context, members, part)
     for rest, fold in context.folds(rows):
-        node = _fit_rule(context, name, rule, members, rest, present)
+        node = _fit_rule(context, name, rule, members, rest, told)
         scores = [m.held_out[fold] for m in members]
         held_out[fold] = node.rule.predict(
-            predictions(node.members, scores, present[fold], node.temperatures, context.task)
+            predictions(node.members, scores, told.present[fold], node.temperatures, context.task, told.of(fold))
         )
-    node = _fit_rule(context, name, rule, members, rows, present)
+    node = _fit_rule(context, name, rule, members, rows, told)
     return Fitted(name, family, node, held_out, time.perf_counter() - start)
 
 
+class _Told:
+    """What a rule is told of the rows of the table beside its members' scores."""
+
+    def __init__(self, context: Context, members: list[Fitted], rule: Rule) -> None:
+        everything = np.arange(context.source.dataset.rows)
+        nodes = [member.node for member in members]
+        for node in nodes:
+            node.prepare(context.source)
+        self.metric = context.metric
+        self.encodings = encodings(nodes, context.source, everything) if rule.sees_encodings else None
+        self.present = np.stack([node.presence(context.source, everything) for node in nodes], axis=1)
+        self.sight = sight(nodes, context.source, everything)
+        for view in labelled_views(nodes) if self.encodings is not None else ():
+            # the encoder saw these rows' labels: their encodings tell more than those of new rows will
+            self.encodings[view][context.split.train] = np.nan  # type: ignore[index]
+
+    def of(self, rows: np.ndarray) -> Mapping[str, Any]:
+        """Some rows' `Predictions.extra`."""
+        extra = {**self.sight, "seen": self.sight["seen"][rows], "metric": self.metric}
+        if self.encodings is not None:
+            extra["encodings"] = {view: values[rows] for view, values in self.encodings.items()}
+        return extra
+
+
 def _fit_rule(
-    context: Context, name: str, rule: str, members: list[Fitted], rows: np.ndarray, present: np.ndarray
+    context: Context, name: str, rule: str, members: list[Fitted], rows: np.ndarray, told: _Told
 ) -> EnsembleNode:
     part = registry.build("ensembles", rule)
     truth = context.learned[rows]
     temperatures = [
-        _temperature(context, member, rows[present[rows, k]]) if part.calibrated else 1.0
+        _temperature(context, member, rows[told.present[rows, k]]) if part.calibrated else 1.0
         for k, member in enumerate(members)
     ]
     nodes = tuple(member.node for member in members)
     scores = [member.held_out[rows] for member in members]
-    part.fit(predictions(nodes, scores, present[rows], temperatures, context.task), truth, context.task)
+    given = predictions(nodes, scores, told.present[rows], temperatures, context.task, told.of(rows))
+    part.fit(given, truth, context.task)
     return EnsembleNode(name, context.task, part.prior_, part, rule, nodes, tuple(temperatures))
 
 

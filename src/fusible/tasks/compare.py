@@ -22,6 +22,7 @@ from fusible.tasks import strategies
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.encoders import encoders_of, ready_encoder
 from fusible.tasks.results import study_result
+from fusible.tasks.search import seconds_of
 from fusible.tasks.singles import Candidate, best_input, fit_single, represent
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.target import Target, read_target
@@ -58,6 +59,8 @@ def compare(
     progress: Progress | None = None,
     command: str = "",
     keep: str | None = None,
+    budget: str | float | None = None,
+    robust: bool = False,
 ) -> StudyResult:
     """Fit every strategy on one split and say whether fusing helps.
 
@@ -90,6 +93,11 @@ def compare(
         The command that reproduces the study, for the report.
     keep : str, optional
         The strategy whose model is kept as `best`, instead of the one that held-out rows choose.
+    budget : str or float, optional
+        Time to search for better encoders, operators and settings after the strategies are fitted, such as "10m" or
+        seconds; `settings["tried"]` of the result says what was tried.
+    robust : bool
+        Also score every strategy with views missing and corrupted; see `fusible.robustness`.
 
     Returns
     -------
@@ -102,11 +110,12 @@ def compare(
         One line: a table, column, target, split or setting that cannot be used.
     """
     start = time.perf_counter()
+    limit = seconds_of(budget)
     context, used = prepare(
         data, target, columns, views, metric, seed, device=device, workers=workers, cache=cache, progress=progress
     )
-    study = fit_strategies(context, used, encoders or {}, strategies)
-    result = study_result(study, command=command, keep=keep)
+    study = fit_strategies(context, used, encoders or {}, strategies, limit)
+    result = study_result(study, command=command, keep=keep, robust=robust)
     result.seconds["total"] = time.perf_counter() - start
     return result
 
@@ -142,7 +151,11 @@ def prepare(
 
 
 def fit_strategies(
-    context: Context, views: tuple[View, ...], encoders: Mapping[str, str], wanted: Sequence[str] | None
+    context: Context,
+    views: tuple[View, ...],
+    encoders: Mapping[str, str],
+    wanted: Sequence[str] | None,
+    budget: float | None = None,
 ) -> Study:
     """Fit singles, features, ensembles and end-to-end networks, and choose among them."""
     plan = strategies.plan(wanted, len(views))
@@ -161,7 +174,7 @@ def fit_strategies(
         candidates = {v.name: [fit_single(context, v, n, e) for n, e in ready[v.name]] for v in views}
         best = {name: represent(context, found) for name, found in candidates.items()}
     chosen = [best_input(context, candidates[view.name]) for view in views]
-    fitted = [*best.values(), *strategies.fit(context, plan, candidates, best, chosen, stages)]
+    fitted = [*best.values(), *strategies.fit(context, plan, candidates, best, chosen, stages, budget)]
     return Study(context, views, candidates, chosen, fitted, reasons, stages)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +18,8 @@ from fusible.tasks.nodes import Node, activate
 from fusible.tasks.source import Progress, Source, stage
 from fusible.tasks.target import Target
 from fusible.training.feed import Feed
-from fusible.training.loop import Loss, TrainSettings, outputs, train
+from fusible.training.loop import History, Loss, TrainSettings, outputs, train
+from fusible.training.modulate import Modulated
 from fusible.types import Task, View
 
 FOLDS = 5
@@ -35,6 +38,8 @@ class Context:
     device: str = "cpu"
     progress: Progress | None = None
     notes: list[str] = field(default_factory=list)
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    """What a search within a budget tried."""
 
     @property
     def task(self) -> Task:
@@ -137,13 +142,27 @@ def fit_network(
     *,
     group_by: str | None = None,
     name: str = "",
+    alpha: float = 0.0,
+    noise: bool = False,
+    watch: Callable[[History], Any] | None = None,
 ) -> None:
-    """Train a network of the study, with early stopping on those validation rows in which a view is present."""
+    """Train a network of the study, with early stopping on those validation rows in which a view is present.
+
+    `watch` sees the history after every epoch; what it raises ends the training. With `alpha`, steps of encoders whose
+    views are learned faster are modulated; see `Modulated`.
+    """
     valid = context.split.valid
     seen = np.stack([feed.presence[valid] for feed in feeds.values()]).any(axis=0)
+    modulated = Modulated(network, context.task, alpha, noise=noise) if alpha else None
     with stage(context.progress, f"train {name}", settings.epochs) as bar:
+
+        def on_epoch(history: History) -> None:
+            bar.advance()
+            if watch is not None:
+                watch(history)
+
         train(
-            network,
+            modulated or network,
             feeds,
             context.tensor(),
             rows,
@@ -154,7 +173,8 @@ def fit_network(
             device=context.device,
             group_by=group_by,
             mixed=len(network.encoders) > 0,
-            on_epoch=bar.advance,
+            on_epoch=on_epoch,
+            after_backward=modulated.modulate if modulated else None,
         )
 
 

@@ -1,7 +1,9 @@
-"""Encoding a batch of items, and arranging what was encoded as the arrays of a feed."""
+"""Encoding a batch of items, arranging what was encoded as the arrays of a feed, and keys of decoded items."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -48,3 +50,9 @@ def arrange(
         features[i], number = array[0], len(array) - 1
         steps[i, :number], mask[i, :number] = array[1:].clip(-LARGEST, LARGEST), True
     return features, steps, mask
+
+
+def decode_key(encoder: Encoder) -> str:
+    """What a decoded item depends on: the encoder's class, version, settings and learned values, not its weights."""
+    plain = [type(encoder).__name__, encoder.version, encoder.settings, dict(encoder.learned())]
+    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()

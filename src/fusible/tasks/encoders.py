@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fusible import registry
 from fusible.encoders._base import Encoder
 from fusible.encoders._default import default_encoders
-from fusible.encoders._resolve import resolve
+from fusible.encoders._resolve import part_name, resolve
 from fusible.errors import ConfigError, DataError, SchemaError
 from fusible.tasks.context import Context
 from fusible.training.loop import seeded
@@ -62,7 +62,7 @@ def _nothing(view: View, why: str = "") -> DataError:
 def _check(view: View, name: str) -> None:
     if name.startswith("hf:"):
         return
-    modality = registry.get("encoders", name).modality
+    modality = registry.get("encoders", part_name(name)).modality
     if modality != view.modality:
         fitting = [n for n in registry.names("encoders") if n.startswith(f"{view.modality}_")]
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fusible.tasks.context import Context
 from fusible.types import MEDIA, Modality, View
 
 SHOWN = 5
+SHOWN_CONTRASTS = 5
 LONGEST = 300
 PICTURE_SIDE = 224
 
@@ -34,6 +36,40 @@ def examples(context: Context, scores: np.ndarray, threshold: float | None) -> l
         }
         for k in picked
     ]
+
+
+def contrasts(
+    context: Context, scores: Mapping[str, np.ndarray], thresholds: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
+    """Draw seeded test rows that exactly one of several strategies gets right, each strategy in turn.
+
+    `scores` are those of the test part, by strategy, in learned units. Values have no right or wrong: there are none.
+    """
+    if context.task.kind == "regression" or len(scores) < 2:
+        return []
+    truth = context.target.backward(context.learned[context.split.test])
+    decided = {
+        name: metrics.decide(context.task, context.target.backward(given), thresholds.get(name))
+        for name, given in scores.items()
+    }
+    right = np.stack([(said == truth).reshape(len(truth), -1).all(axis=1) for said in decided.values()])
+    order = np.random.default_rng(context.seed).permutation(len(truth))
+    alone = [order[right[k, order] & (right[:, order].sum(axis=0) == 1)].tolist() for k in range(len(right))]
+    picked = [rows[turn] for turn in range(SHOWN_CONTRASTS) for rows in alone if turn < len(rows)]
+    return [_contrast(context, k, truth, decided, right) for k in picked[:SHOWN_CONTRASTS]]
+
+
+def _contrast(
+    context: Context, k: int, truth: np.ndarray, decided: Mapping[str, np.ndarray], right: np.ndarray
+) -> dict[str, Any]:
+    row = int(context.split.test[k])
+    return {
+        "title": f"row {row}",
+        "image": _picture(context, row),
+        "fields": _fields(context, row),
+        "truth": _said(context, truth[k]),
+        "says": [(name, _said(context, said[k]), bool(right[i, k])) for i, (name, said) in enumerate(decided.items())],
+    }
 
 
 def _said(context: Context, value: Any) -> str:

@@ -1,34 +1,45 @@
-"""Feature-level and end-to-end strategies: views encoded, fused by an operator or a network, and read by a head."""
+"""Feature-level strategies: views encoded, fused by an operator, and read by a head."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from fusible import registry
 from fusible.encoders._base import Encoder
-from fusible.encoders._resolve import resolve
 from fusible.networks._base import Network
-from fusible.tasks.aligned import build_aligner, fit_quietly, fitting_rows, is_trained, room
+from fusible.tasks.aligned import aligner_of, build_aligner, fit_quietly, fitting_rows, is_trained, room
 from fusible.tasks.build import JOINT, build_network
 from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
+from fusible.tasks.imputed import IMPUTE
 from fusible.tasks.nodes import NetworkNode
-from fusible.tasks.settings import Tuning, default_tuning, grouping, head_settings, whole_settings
+from fusible.tasks.settings import Tuning, default_tuning, head_settings
 from fusible.tasks.singles import Candidate, is_cheap
 from fusible.tasks.vectors import pooled
 from fusible.training.feed import Feed
-from fusible.training.loop import collate, seeded
+from fusible.training.loop import History, seeded
+
+FOLDED = 5_000
+"""Most training rows for which fused heads are fitted on folds; with more, validation rows tell enough."""
 
 
-def fit_feature(context: Context, operator: str, chosen: list[Candidate], tuning: Tuning | None = None) -> Fitted:
+def fit_feature(
+    context: Context,
+    operator: str,
+    chosen: list[Candidate],
+    tuning: Tuning | None = None,
+    *,
+    watch: Callable[[History], Any] | None = None,
+) -> Fitted:
     """Fuse encoded views: encoders stay as they were fitted alone, operator and head are trained.
 
     `operator` is a fusion operator or `<aligner>+<operator>`: then an aligner, fitted on training rows, projects the
-    views first. Where encoders and aligner are cheap to use, folds give held-out predictions for training rows; in each
-    fold the aligner sees the other folds only.
+    views first; `impute+<operator>` instead predicts absent views from present ones. Where encoders and aligner are
+    cheap to use and rows are few (`FOLDED`), folds give held-out predictions for training rows; in each fold the
+    aligner sees the other folds only. `watch` sees the history after every epoch, and may end the fit by raising.
     """
     start = time.perf_counter()
     name = f"feature:{operator}"
@@ -38,7 +49,8 @@ def fit_feature(context: Context, operator: str, chosen: list[Candidate], tuning
     tuning = tuning or default_tuning(context, head_settings(len(rows)))
     held_out = empty_scores(context)
     aligner = operator.rpartition("+")[0]
-    if all(is_cheap(c.view, c.encoder) for c in chosen) and not (aligner and is_trained(aligner)):
+    folded = watch is None and len(rows) <= FOLDED and not (aligner and is_trained(aligner))
+    if folded and all(is_cheap(c.view, c.encoder) for c in chosen):
         for k, (rest, fold) in enumerate(context.training_folds(rows)):
             blind = _feeds(context, operator, chosen, fold=k)
             if len(fold) and _enough(blind, rest, operator):
@@ -47,41 +59,9 @@ def fit_feature(context: Context, operator: str, chosen: list[Candidate], tuning
                 held_out[fold] = network_scores(context, network, blind, fold)
     network, recipe = _network(context, operator, feeds, rows, tuning, noted=True)
     node = NetworkNode(name, context.task, context.prior, views, _encoders(chosen), network, recipe)
-    fit_network(context, network, feeds, rows, tuning.training, name=name)
+    fit_network(context, network, feeds, rows, tuning.training, name=name, watch=watch)
     held_out[context.split.valid] = node.scores(context.source, context.split.valid)
     return Fitted(name, "feature", node, held_out, time.perf_counter() - start)
-
-
-def fit_end_to_end(
-    context: Context, name: str, recipe: Mapping[str, Any], chosen: list[Candidate], tuning: Tuning | None = None
-) -> Fitted | None:
-    """Train a network with all trainable encoders along; nothing where there is none to train along.
-
-    A network that takes its views encoded (`trains_encoders` false) sees them through the encoders fitted alone.
-    """
-    start = time.perf_counter()
-    along = registry.get("networks", str(recipe["network"])).trains_encoders
-    live = tuple(c.view.name for c in chosen if along and not c.encoder.frozen)
-    if along and not live:
-        return None
-    encoders = {c.view.name: _fresh(context, c) if c.view.name in live else c.encoder for c in chosen}
-    views = [c.view for c in chosen]
-    widths = {view: encoder.output_width for view, encoder in encoders.items()}
-    rows = context.present(views, context.split.train)
-    seen = [v for v in views if v.name in live]
-    tuning = tuning or default_tuning(context, whole_settings(context, seen) if live else head_settings(len(rows)))
-    with seeded(context.seed):
-        inner = {view: encoders[view] for view in live}
-        network = build_network(recipe, inner, widths, context.task.outputs, **tuning.regularisation())
-    node = NetworkNode(name, context.task, context.prior, tuple(views), encoders, network, dict(recipe), live)
-    feeds = node.feeds(context.source)
-    if not live:
-        network.learn(collate(feeds, rows))
-    group_by = grouping(context, seen) if live else None
-    fit_network(context, network, feeds, rows, tuning.training, group_by=group_by, name=name)
-    held_out = empty_scores(context)
-    held_out[context.split.valid] = node.scores(context.source, context.split.valid)
-    return Fitted(name, "end_to_end", node, held_out, time.perf_counter() - start)
 
 
 def _encoders(chosen: list[Candidate]) -> dict[str, Encoder]:
@@ -93,14 +73,6 @@ def _feeds(context: Context, operator: str, chosen: list[Candidate], fold: int |
     tokens = "+" not in operator and registry.get("fusion", operator).reads_tokens
     encoders = {c.view: c.encoder if fold is None else c.blind_to(fold) for c in chosen}
     return {v.name: context.source.feed(v, e, encoded=True, tokens=tokens) for v, e in encoders.items()}
-
-
-def _fresh(context: Context, candidate: Candidate) -> Encoder:
-    """A new encoder of the same kind, with what it learned without labels and new weights."""
-    with seeded(context.seed + 1):
-        encoder: Encoder = resolve(candidate.encoder_name, candidate.view.modality)
-        encoder.fit(context.source.training_items(candidate.view, context.split.train))
-    return encoder
 
 
 def _enough(feeds: Mapping[str, Feed], rows: np.ndarray, operator: str) -> bool:
@@ -119,18 +91,24 @@ def _network(
     aligner_name, plus, fusing = operator.rpartition("+")
     recipe: dict[str, Any] = {"network": JOINT, "operator": fusing, "width": tuning.width}
     projections: dict[str, Any] = {}
+    imputes = aligner_name == IMPUTE
     if plus:
         vectors = {view: pooled(feed, rows) for view, feed in feeds.items()}
-        aligner = build_aligner(aligner_name, room(vectors), len(rows), context.seed, context.device)
+        aligner = build_aligner(aligner_of(aligner_name), room(vectors), len(rows), context.seed, context.device)
         said = fit_quietly(aligner, vectors)
         if noted:
             context.notes += [f"feature:{operator}: {message}" for message in said]
-        projections = {view: aligner.projection(view) for view in feeds}
-        recipe |= {"aligner": aligner_name, "specs": {view: dict(p.spec) for view, p in projections.items()}}
+        if imputes:
+            recipe |= {"impute": aligner_of(aligner_name), "components": int(aligner.n_components_)}
+        else:
+            projections = {view: aligner.projection(view) for view in feeds}
+            recipe |= {"aligner": aligner_name, "specs": {view: dict(p.spec) for view, p in projections.items()}}
     with seeded(context.seed):
         network: Any = build_network(recipe, {}, widths, context.task.outputs, **tuning.regularisation())
     for place, projection in enumerate(projections.values()):
         network.operator.projections[place].load_state_dict(projection.state_dict())
+    if imputes:
+        network.operator.cross.take(aligner, vectors)
     return network, recipe
 
 

@@ -63,6 +63,22 @@ class Model:
         from fusible.evaluation.bootstrap import interval
 
         dataset = self.read(data)
+        truth, rows = self.labelled(dataset)
+        scores, problems = self._scores(dataset, rows, workers, progress)
+        score = interval(self.metric, self.target.task, truth[rows], scores, threshold=self.threshold)
+        return {
+            "task": self.target.task.kind,
+            "metric": self.metric,
+            "rows": len(rows),
+            "rows_without_target": dataset.rows - len(rows),
+            "score": asdict(score),
+            "metrics": metrics.all_scores(self.target.task, truth[rows], scores, self.threshold),
+            "strategy": self.node.name,
+            "problems": [f"{p.column}: {p.message}" for p in problems],
+        }
+
+    def labelled(self, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """Targets of all rows, in original units, and the rows whose target training knew; raises where none is."""
         if self.target.column not in dataset.columns:
             raise TargetError(
                 f"column {self.target.column!r} is not in the table; expected the target to score against"
@@ -72,18 +88,7 @@ class Model:
         rows = np.flatnonzero(known)
         if not len(rows):
             raise TargetError(f"target {self.target.column!r}: no row has a value that training knew; nothing to score")
-        scores, problems = self._scores(dataset, rows, workers, progress)
-        score = interval(self.metric, self.target.task, truth[rows], scores, threshold=self.threshold)
-        return {
-            "task": self.target.task.kind,
-            "metric": self.metric,
-            "rows": len(rows),
-            "rows_without_target": int((~known).sum()),
-            "score": asdict(score),
-            "metrics": metrics.all_scores(self.target.task, truth[rows], scores, self.threshold),
-            "strategy": self.node.name,
-            "problems": [f"{p.column}: {p.message}" for p in problems],
-        }
+        return truth, rows
 
     def save(self, folder: str | Path) -> Path:
         """Write the model folder (design, section 6), whole or not at all."""

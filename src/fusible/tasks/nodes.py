@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from fusible.ensembles._base import Rule
 from fusible.evaluation.calibration import apply_temperature
 from fusible.networks._base import Network
 from fusible.tasks.source import Source
+from fusible.tasks.vectors import pooled
 from fusible.training.feed import Feed
 from fusible.training.loop import outputs
 from fusible.types import Predictions, Task, View
@@ -134,9 +136,11 @@ class EnsembleNode(Node):
         return sum(m.parameters() for m in self.members) + sum(a.size for a in self.rule.state().values())
 
     def prepare(self, source: Source) -> None:
-        """Prepare every member."""
+        """Prepare every member, and encode what the rule sees."""
         for member in self.members:
             member.prepare(source)
+        if self.rule.sees_encodings:
+            encodings(self.members, source, np.zeros(0, np.int64))
 
     def leaves(self) -> Iterator[Node]:
         """Leaves of all members."""
@@ -146,7 +150,49 @@ class EnsembleNode(Node):
     def _present_scores(self, source: Source, rows: np.ndarray) -> np.ndarray:
         scores = [member.scores(source, rows) for member in self.members]
         present = np.stack([member.presence(source, rows) for member in self.members], axis=1)
-        return self.rule.predict(predictions(self.members, scores, present, self.temperatures, self.task))
+        extra = sight(self.members, source, rows)
+        if self.rule.sees_encodings:
+            extra["encodings"] = encodings(self.members, source, rows)
+        return self.rule.predict(predictions(self.members, scores, present, self.temperatures, self.task, extra))
+
+
+def sight(members: Sequence[Node], source: Source, rows: np.ndarray) -> dict[str, Any]:
+    """What rules are told of views: `views` (names), `sees` (members, views) and `seen` (rows, views), both bool."""
+    views, sees = seeing(members)
+    return {"views": tuple(v.name for v in views), "sees": sees, "seen": source.presence(views, rows)}
+
+
+def seeing(members: Sequence[Node]) -> tuple[list[View], np.ndarray]:
+    """All views of some nodes, and which node sees which: bool (members, views)."""
+    views = {view.name: view for member in members for view, _ in member.inputs()}
+    own = [{view.name for view, _ in member.inputs()} for member in members]
+    return list(views.values()), np.array([[name in names for name in views] for names in own], bool)
+
+
+def encodings(members: Sequence[Node], source: Source, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Encodings {view: (rows, width) float32} through the first encoder that encodes the view; NaN where absent.
+
+    A view whose encoders only predict, or are trained within a network, gives none.
+    """
+    found = {view.name: pooled(source.feed(view, encoder, encoded=True), rows) for view, encoder, _ in eyes(members)}
+    return {name: np.asarray(values, np.float32) for name, values in found.items()}
+
+
+def labelled_views(members: Sequence[Node]) -> list[str]:
+    """Views whose encoder in `encodings` was trained with the labels of training rows."""
+    return [view.name for view, _, labelled in eyes(members) if labelled]
+
+
+def eyes(members: Sequence[Node]) -> list[tuple[View, Encoder, bool]]:
+    """Each view with the encoder that `encodings` takes, and whether that was trained with labels."""
+    found: dict[str, tuple[View, Encoder, bool]] = {}
+    for leaf in (leaf for member in members for leaf in member.leaves()):
+        live = leaf.live if isinstance(leaf, NetworkNode) else ()
+        for view, encoder in leaf.inputs():
+            if encoder.encodes and view.name not in live:
+                labelled = isinstance(leaf, NetworkNode) and not encoder.frozen
+                found.setdefault(view.name, (view, encoder, labelled))
+    return list(found.values())
 
 
 def predictions(
@@ -155,13 +201,14 @@ def predictions(
     presence: np.ndarray,
     temperatures: Sequence[float],
     task: Task,
+    extra: Mapping[str, Any] | None = None,
 ) -> Predictions:
-    """Members' scores, temperature-scaled, as a rule wants them."""
+    """Members' scores, temperature-scaled, as a rule wants them; `extra` as `sight` and `encodings` give it."""
     scaled = [
         s if task.kind == "regression" else apply_temperature(s, t, task)
         for s, t in zip(scores, temperatures, strict=True)
     ]
-    return Predictions(tuple(m.name for m in members), np.stack(scaled), presence)
+    return Predictions(tuple(m.name for m in members), np.stack(scaled), presence, dict(extra or {}))
 
 
 def activate(raw: np.ndarray, task: Task) -> np.ndarray:

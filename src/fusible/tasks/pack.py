@@ -15,14 +15,17 @@ from torch import nn
 from fusible import registry
 from fusible.alignment._projections import build_projection
 from fusible.encoders._base import Encoder
+from fusible.ensembles._base import Rule
 from fusible.errors import ModelFormatError, RegistryError
 from fusible.tasks.build import JOINT, build_network
-from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode, predictions
+from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node, PredictorNode, eyes, predictions, seeing
 from fusible.types import Task, View
 
 PLAIN = (str, int, float, bool, type(None))
 UNSAVED = frozenset({"self", "path"})
 """Parameters that a folder may not set: a path would lead out of it."""
+PREPARED = ("aligner", "specs", "impute", "components")
+"""What a recipe says of the vectors that its operator sees."""
 
 
 @dataclass(slots=True)
@@ -173,12 +176,26 @@ def _ensemble(
         raise ModelFormatError(f"config.yaml: {plain['rule']}: expected one positive temperature for each member")
     start = f"{plain['key']}.rule."
     state = {n[len(start) :]: t.numpy() for n, t in packed.arrays.items() if n.startswith(start)}
+    if odd := [name for name, array in state.items() if not np.isfinite(array).all()]:
+        raise ModelFormatError(f"weights.safetensors: {start}{odd[0]}: expected finite values; copy or fit it again")
     rule = registered("ensembles", plain["rule"])().restore(task, prior, state)
-    row, present = [m.prior[None, :] for m in members], np.ones((1, len(members)), bool)
-    tried = rule.predict(predictions(members, row, present, temperatures, task))
-    if tried.shape != (1, task.outputs):
-        raise ModelFormatError(f"weights.safetensors: {start}*: expected {task.outputs} outputs, got {tried.shape[1:]}")
+    tried = _tried(rule, members, temperatures, task)
+    if tried.shape[1:] != (task.outputs,) or not np.isfinite(tried).all():
+        raise ModelFormatError(
+            f"weights.safetensors: {start}*: expected {task.outputs} finite outputs, got shape {tried.shape[1:]}"
+        )
     return EnsembleNode(str(plain["name"]), task, prior, rule, plain["rule"], members, temperatures)
+
+
+def _tried(rule: Rule, members: tuple[Node, ...], temperatures: tuple[float, ...], task: Task) -> np.ndarray:
+    """What a rule gives for members' priors: with all views present, and with each alone."""
+    views, sees = seeing(members)
+    seen = np.concatenate([np.ones((1, len(views)), bool), np.eye(len(views), dtype=bool)])
+    extra: dict[str, Any] = {"views": tuple(view.name for view in views), "sees": sees, "seen": seen}
+    if rule.sees_encodings:
+        extra["encodings"] = {v.name: np.zeros((len(seen), e.output_width), np.float32) for v, e, _ in eyes(members)}
+    scores = [np.tile(member.prior, (len(seen), 1)) for member in members]
+    return rule.predict(predictions(members, scores, np.asarray(seen @ sees.T), temperatures, task, extra))
 
 
 def _network(
@@ -212,7 +229,9 @@ def _recipe(plain: Mapping[str, Any], widths: Mapping[str, int]) -> dict[str, An
     if plain.get("network", JOINT) != JOINT:
         return recipe
     registered("fusion", plain["operator"])
-    recipe |= {name: plain[name] for name in ("operator", "width", "aligner", "specs") if name in plain}
+    recipe |= {name: plain[name] for name in ("operator", "width", *PREPARED) if name in plain}
+    if "impute" in plain:
+        registered("alignment", plain["impute"])
     if "aligner" in plain:
         registered("alignment", plain["aligner"])
         for view, inputs in widths.items():

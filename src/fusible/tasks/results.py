@@ -15,10 +15,13 @@ import numpy as np
 from fusible.evaluation import bootstrap, metrics
 from fusible.evaluation.study import Difference, StrategyResult, StudyResult
 from fusible.evaluation.verdict import NO_EVIDENCE, statement, verdict
+from fusible.tasks.attribution import study_attribution
+from fusible.tasks.balance import balance
 from fusible.tasks.choose import choose, kept, threshold_of
 from fusible.tasks.context import Context, Fitted
-from fusible.tasks.examples import examples
+from fusible.tasks.examples import contrasts, examples
 from fusible.tasks.model import Model
+from fusible.tasks.robustness import study_robustness
 from fusible.tasks.settings import describe
 from fusible.tasks.source import Source
 from fusible.types import Role
@@ -31,7 +34,7 @@ SAMPLE = 64
 PACKAGES = ("fusible", "torch", "numpy", "scikit-learn", "lightgbm", "transformers", "pyarrow", "pandas")
 
 
-def study_result(study: Study, *, command: str, keep: str | None = None) -> StudyResult:
+def study_result(study: Study, *, command: str, keep: str | None = None, robust: bool = False) -> StudyResult:
     """Choose, score the test rows, compare with the best single view, and gather what the report needs."""
     context = study.context
     with study.stages("choose"):
@@ -69,8 +72,16 @@ def study_result(study: Study, *, command: str, keep: str | None = None) -> Stud
         truth=backward(context.learned[context.split.test]),
         predictions={name: backward(s) for name, s in scores.items()},
         examples=examples(context, scores[auto.name], threshold_of(context, auto)),
+        contrasts=_contrasts(study, scores),
     )
     result.best = _model(study, auto, result)
+    with study.stages("explain"):
+        result.attribution = study_attribution(context, auto)
+        result.balance = balance(study)
+    if robust:
+        with study.stages("robust"):
+            result.robustness = study_robustness(context, study.fitted, result.best_single)
+    result.seconds = dict(study.stages.seconds)
     return result
 
 
@@ -92,6 +103,12 @@ def _row(context: Context, fitted: Fitted, scores: np.ndarray, speed: float) -> 
         note=fitted.note,
         threshold=threshold,
     )
+
+
+def _contrasts(study: Study, scores: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    singles = [f for f in study.fitted if f.family == "single"]
+    thresholds = {f.name: threshold_of(study.context, f) for f in singles}
+    return contrasts(study.context, {f.name: scores[f.name] for f in singles}, thresholds)
 
 
 def _as_auto(chosen: StrategyResult, why: str) -> StrategyResult:
@@ -205,6 +222,7 @@ def _settings(study: Study) -> dict[str, Any]:
         "workers": context.source.workers,
         "device": context.device,
         "notes": list(context.notes),
+        **({"tried": list(context.tried)} if context.tried else {}),
     }
 
 

@@ -16,7 +16,7 @@ from fusible.data.cache import ArrayCache, CacheSpace
 from fusible.data.dataset import Dataset
 from fusible.encoders._base import Encoder
 from fusible.errors import DataError
-from fusible.tasks.encode import Arrays, arrange, encode_batch
+from fusible.tasks.encode import Arrays, arrange, decode_key, encode_batch
 from fusible.training.feed import Batcher, Feed
 from fusible.types import MEDIA, Problem, View, ViewData
 
@@ -76,6 +76,7 @@ class Source:
         self.counts = {"encoded": 0, "cached": 0, "unreadable": 0}
         self._data: dict[str, ViewData] = {}
         self._feeds: dict[tuple[str, int, str], tuple[Encoder, Feed]] = {}
+        self._items: dict[tuple[str, str], Any] = {}
 
     def data(self, view: View) -> ViewData:
         """The view's distinct items and who holds them."""
@@ -104,7 +105,8 @@ class Source:
         """The view for a network: encoded once now (`encoded`), or decoded, to be encoded within the network.
 
         With `tokens`, encoded sequences too, of at most `STEPS` tokens an item. Feeds are remembered per encoder
-        object; `forget` drops those of an encoder whose weights change.
+        object; `forget` drops those of an encoder whose weights change. Decoded items serve every encoder that decodes
+        alike: copies that are trained apart decode nothing again.
         """
         kind = ("tokens" if tokens else "encoded") if encoded else "decoded"
         key = (view.name, id(encoder), kind)
@@ -132,6 +134,18 @@ class Source:
             other._data[name] = replace(data, ids=np.where(gone[:, None], -1, data.ids))
         return other
 
+    def replacing(self, replaced: Mapping[str, ViewData]) -> Source:
+        """The same source with other items in some views; they stay out of the cache.
+
+        What was decoded and encoded of the other views is kept: prepare those first.
+        """
+        other = copy.copy(self)
+        other._data = {**self._data, **replaced}
+        other._feeds = {k: v for k, v in self._feeds.items() if k[0] not in replaced}
+        other._items = {k: v for k, v in self._items.items() if k[0] not in replaced}
+        other.cache = None
+        return other
+
     def forget(self, encoder: Encoder) -> None:
         """Drop remembered feeds of an encoder."""
         self._feeds = {k: v for k, v in self._feeds.items() if v[0] is not encoder}
@@ -146,10 +160,16 @@ class Source:
         """Decoded items by id: in the store on disk for media, in memory for text, the frame itself for tables."""
         if view.modality == "table":
             return data.values
+        key = (view.name, decode_key(encoder))
+        if key not in self._items:
+            self._items[key] = self._decode_all(view, encoder, data)
+        return self._items[key]
+
+    def _decode_all(self, view: View, encoder: Encoder, data: ViewData) -> dict[int, Any]:
         if view.modality not in MEDIA or self.cache is None:
             decoded = self._decoded(view, encoder, data, range(len(data.values)), "decode")
             return dict(decoded)
-        space = self.cache.open(f"decoded-{_decode_key(encoder)}")
+        space = self.cache.open(f"decoded-{decode_key(encoder)}")
         self._fill(view, encoder, data, space, encode=False)
         kept = sorted(self._readable(data))
         return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
@@ -210,10 +230,11 @@ class Source:
 
     def _ready(self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Decoded items: from a feed that is already there, else decoded now."""
-        known = self._feeds.get((view.name, id(encoder), "decoded"))
+        known = self._items.get((view.name, decode_key(encoder)))
         if known is None:
             return self._decoded(view, encoder, data, _by_length(data, ids), "encode")
-        return ((i, known[1].items[i]) for i in ids if i in known[1].items)
+        held = self._readable(data) & known.keys()
+        return ((i, known[i]) for i in ids if i in held)
 
     def _decoded(
         self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int], what: str
@@ -272,12 +293,3 @@ def _by_length(data: ViewData, ids: Sequence[int]) -> Sequence[int]:
     if not len(ids) or not isinstance(data.values[ids[0]], str):
         return ids
     return sorted(ids, key=lambda i: len(data.values[i]))
-
-
-def _decode_key(encoder: Encoder) -> str:
-    """What a decoded item depends on: the encoder's class, version, settings and learned values, not its weights."""
-    import hashlib
-    import json
-
-    plain = [type(encoder).__name__, encoder.version, encoder.settings, dict(encoder.learned())]
-    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -6,40 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fusible import registry
-from fusible.errors import ConfigError
+from fusible.errors import ConfigError, TooLargeError
 from fusible.evaluation.cost import Stages
 from fusible.tasks.aligned import check_aligner
-from fusible.tasks.combine import fit_ensemble
+from fusible.tasks.combine import fit_ensemble, members_of
 from fusible.tasks.context import Context, Fitted
-from fusible.tasks.features import fit_end_to_end, fit_feature
+from fusible.tasks.end_to_end import DEFAULT_OPERATOR, fit_end_to_end, recipe_of
+from fusible.tasks.features import fit_feature
+from fusible.tasks.search import search
 from fusible.tasks.settings import operator_width
 from fusible.tasks.singles import Candidate
 
 JOINT = "joint"
-DEFAULT_OPERATOR = "concat"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Names to run per family: operators (or `<aligner>+<operator>`), rules, and (network, operator) pairs."""
+    """Names to run per family: operators (or `<aligner>+<operator>`), rules, networks with what follows their names."""
 
     features: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
-    networks: tuple[tuple[str, str], ...] = ()
+    networks: tuple[str, ...] = ()
+    named: bool = True
+    """Whether its owner named the strategies: what cannot be fitted is then an error, else a note."""
 
 
 def plan(wanted: Sequence[str] | None, views: int) -> Plan:
     """Read strategy names; none means all but those that align first. With one view there is nothing to fuse.
 
     >>> plan(["feature:concat", "end_to_end:joint+multiply"], views=2)
-    Plan(features=('concat',), rules=(), networks=(('joint', 'multiply'),))
+    Plan(features=('concat',), rules=(), networks=('joint+multiply',))
     """
     if wanted is None:
-        chosen = Plan(registry.names("fusion"), registry.names("ensembles"), ((JOINT, DEFAULT_OPERATOR),))
-        return chosen if views > 1 else Plan()
+        chosen = Plan(registry.names("fusion"), registry.names("ensembles"), (JOINT,), named=False)
+        return chosen if views > 1 else Plan(named=False)
     features: list[str] = []
     rules: list[str] = []
-    networks: list[tuple[str, str]] = []
+    networks: list[str] = []
     for name in wanted:
         family, _, part = name.partition(":")
         if family == "feature":
@@ -51,18 +54,12 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
         elif family == "model" and registry.get("ensembles", part):
             rules.append(part)
         elif family == "end_to_end":
-            network, plus, operator = part.partition("+")
-            registry.get("networks", network)
-            if plus and network != JOINT:
-                raise ConfigError(
-                    f"strategy {name!r}: only end_to_end:{JOINT} takes an operator; leave out {operator!r}"
-                )
-            registry.get("fusion", operator or DEFAULT_OPERATOR)
-            networks.append((network, operator or DEFAULT_OPERATOR))
+            recipe_of(part, 1)
+            networks.append("+".join(word for word in part.split("+") if word != DEFAULT_OPERATOR))
         elif family not in {"single", "auto"}:
             raise ConfigError(
                 f"strategy {name!r}: expected single:<view>, feature:<operator>, feature:<aligner>+<operator>, "
-                "model:<rule>, end_to_end:<network>[+<operator>] or auto"
+                "feature:impute+<operator>, model:<rule>, end_to_end:<network>[+<operator>][+<mark>] or auto"
             )
     return Plan(tuple(features), tuple(rules), tuple(networks)) if views > 1 else Plan()
 
@@ -74,25 +71,34 @@ def fit(
     best: dict[str, Fitted],
     inputs: list[Candidate],
     stages: Stages,
+    budget: float | None = None,
 ) -> list[Fitted]:
-    """Fit the planned strategies. Stacking sees every candidate of every view, other rules one member per view."""
+    """Fit the planned strategies; rules over all strategies come last. With a `budget` in seconds, search for more."""
     fitted: list[Fitted] = []
     with stages("feature"):
-        fitted += [fit_feature(context, operator, inputs) for operator in chosen_plan.features]
-    with stages("model"):
-        for rule in chosen_plan.rules:
-            every = registry.get("ensembles", rule).sees_all
-            members = [c.fitted for found in candidates.values() for c in found] if every else [*best.values()]
-            fitted.append(fit_ensemble(context, rule, members))
+        for operator in chosen_plan.features:
+            try:
+                fitted.append(fit_feature(context, operator, inputs))
+            except TooLargeError as error:
+                if chosen_plan.named:
+                    raise
+                context.notes.append(f"feature:{operator} was skipped: {error}")
     with stages("end_to_end"):
-        for network, operator in chosen_plan.networks:
-            name = f"end_to_end:{network}" + (f"+{operator}" if operator != DEFAULT_OPERATOR else "")
-            recipe: dict[str, object] = {"network": network, "operator": operator, "width": operator_width(context)}
-            if network != JOINT:
-                del recipe["operator"]
-            whole = fit_end_to_end(context, name, recipe, inputs)
+        for network in chosen_plan.networks:
+            name = f"end_to_end:{network}"
+            whole = fit_end_to_end(context, name, recipe_of(network, operator_width(context)), inputs)
             if whole is None:
                 context.notes.append(f"{name} was skipped: no encoder is trainable, so that nothing is trained along")
             else:
                 fitted.append(whole)
+    if budget is not None and len(inputs) > 1:
+        with stages("search"):
+            found, trials = search(context, candidates, budget)
+            fitted += found
+            context.tried += [trial.plain() for trial in trials]
+    with stages("model"):
+        every = [c.fitted for found in candidates.values() for c in found]
+        views = [*best.values()]
+        for rule in sorted(chosen_plan.rules, key=lambda name: registry.get("ensembles", name).members == "strategies"):
+            fitted.append(fit_ensemble(context, rule, members_of(rule, views, every, [*views, *fitted])))
     return fitted

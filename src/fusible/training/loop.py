@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from fusible.training.feed import Feed
 from fusible.types import ViewBatch
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Hook = Callable[[Any, torch.Tensor], None]
+ENCODER = re.compile(r"(?:^|\.)encoders\.(\d+)\.")
+"""Parameters of a network's encoder, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class TrainSettings:
     """Settings of optimisation; all are written into the report and the model folder.
 
     `batch` counts rows, or distinct items when batches are grouped by one (`group_by`). `patience` epochs without a
-    better validation loss end the training; `clip` bounds the gradient's norm.
+    better validation loss end the training; `clip` bounds the gradient's norm; `encoder_rate` is the learning rate of a
+    network's encoders relative to that of the rest.
     """
 
     epochs: int = 20
@@ -37,6 +42,7 @@ class TrainSettings:
     warmup: float = 0.25
     patience: int = 8
     clip: float = 5.0
+    encoder_rate: float = 1.0
 
 
 @dataclass(slots=True)
@@ -78,14 +84,17 @@ def train(
     device: str = "cpu",
     group_by: str | None = None,
     mixed: bool = False,
-    on_epoch: Callable[[], Any] | None = None,
+    on_epoch: Callable[[History], Any] | None = None,
+    after_backward: Hook | None = None,
 ) -> History:
     """Train `network` in place on `rows`, and leave it with the weights of the best epoch on `valid`.
 
     Without validation rows the last epoch is kept.
     `target` holds one entry per row of the table. `group_by` names a view by whose items batches are grouped. `mixed`
     computes in bfloat16 where the device is fast at it (1.5 to 1.9 times for convolutions); validation and prediction
-    stay in single precision. Under `accelerate launch` or `torchrun` each process takes its share of the batches.
+    stay in single precision. `after_backward` is called with the optimiser and the batch's target before each step; a
+    parameter group's `encoder` is the number of the network's encoder, or none. What the hook does to learning rates
+    holds for one step. Under `accelerate launch` or `torchrun` each process takes its share of the batches.
     """
     from accelerate import Accelerator
 
@@ -96,9 +105,11 @@ def train(
     plan = [_batches(feeds, rows, settings, rng, group_by) for _ in range(settings.epochs)]
     plan = [_share(batches, accelerator.process_index, accelerator.num_processes) for batches in plan]
     parameters = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(_decay_groups(network, settings.weight_decay), lr=settings.peak_rate)
+    groups = _groups(network, settings)
+    optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
+    rates = [group["lr"] for group in groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.peak_rate, total_steps=max(2, sum(map(len, plan))), pct_start=settings.warmup
+        optimiser, rates, total_steps=max(2, sum(map(len, plan))), pct_start=settings.warmup
     )
     model, optimiser = accelerator.prepare(network.to(place), optimiser)
     history, best, start = History(), None, time.perf_counter()
@@ -113,6 +124,8 @@ def train(
                 optimiser.zero_grad(set_to_none=True)
                 accelerator.backward(value)
                 accelerator.clip_grad_norm_(parameters, settings.clip)
+                if after_backward is not None:
+                    after_backward(optimiser, target[chosen].to(place))
                 optimiser.step()
                 schedule.step()
                 total, count = total + float(value.detach()) * len(chosen), count + len(chosen)
@@ -121,7 +134,7 @@ def train(
             if best is None or not len(valid) or _better(history):
                 history.best, best = epoch, copy.deepcopy(network.state_dict())
             if on_epoch is not None:
-                on_epoch()
+                on_epoch(history)
             if epoch - history.best >= settings.patience:
                 break
     if best is not None:
@@ -171,9 +184,20 @@ def _share(batches: Sequence[np.ndarray], rank: int, world: int) -> list[np.ndar
     return list(batches[:even][rank::world]) if len(batches) >= world else list(batches)
 
 
-def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    trained = [p for p in network.parameters() if p.requires_grad]
+def _groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """Parameter groups: vectors without weight decay, encoders apart from one another and from the rest."""
+    found: dict[tuple[int | None, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            encoder = ENCODER.search(name)
+            key = (int(encoder.group(1)) if encoder else None, parameter.ndim > 1)
+            found.setdefault(key, []).append(parameter)
     return [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": parameters,
+            "encoder": encoder,
+            "weight_decay": settings.weight_decay if matrix else 0.0,
+            "lr": settings.peak_rate * (1.0 if encoder is None else settings.encoder_rate),
+        }
+        for (encoder, matrix), parameters in found.items()
     ]
