@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from fusible.data.media import decode_image
+from fusible.data.media import decode_image, decode_video
 from fusible.encoders._language import is_english, words
 from fusible.errors import DataError
 from fusible.types import Media, Modality, View, ViewData
@@ -23,6 +23,8 @@ SHORT_TEXT = 20
 SMALL_IMAGE = 64
 ENOUGH_IMAGES = 1000
 ENOUGH_SOUNDS = 500
+VIDEOS = 16
+ONE_SCENE = 0.9
 
 
 def default_encoders(view: View, data: ViewData, rows: np.ndarray) -> Choice:
@@ -35,20 +37,21 @@ def default_encoders(view: View, data: ViewData, rows: np.ndarray) -> Choice:
     - image: short sides of at most 64 pixels and at least 1,000 distinct images: `image_cnn`. Else
       `image_efficientnet`.
     - audio: at least 500 distinct sounds: `audio_logmel_cnn`, else `audio_stats`.
-    - video: `video_frames`. Table: `table_mlp`, `table_trees`.
+    - video: `video_motion` where clips show one scene (the mean pictures of half of them correlate to .9 with the mean
+      of all), else `video_frames`. Table: `table_mlp`, `table_trees`.
 
     Where the package of a pretrained encoder is absent, one without it takes its place, and the reason says so.
     """
     if view.modality is Modality.TABLE:
         return ("table_mlp", "table_trees"), "numbers and categories: a network for fusion, trees as a baseline"
-    if view.modality is Modality.VIDEO:
-        return ("video_frames",), "video: a frame network trained here, for no pretrained one is packaged"
     found = np.unique(data.ids[rows])
     items = [data.values[i] for i in found[found >= 0].tolist()]
     if view.modality is Modality.TEXT:
         return _text(items)
     if view.modality is Modality.IMAGE:
         return _image(items)
+    if view.modality is Modality.VIDEO:
+        return _video(items)
     if view.modality is Modality.AUDIO:
         return _audio(len(items))
     raise DataError(f"view {view.name!r}: no encoder for {view.modality.value}; ignore its columns or name an encoder")
@@ -86,6 +89,27 @@ def _short_side(item: Media) -> int | None:
         return int(min(decode_image(item).shape[:2]))
     except DataError:
         return None
+
+
+def _video(items: Sequence[Media]) -> Choice:
+    pictures = [picture for item in _spread(items, VIDEOS) if (picture := _mean_picture(item)) is not None]
+    alike = 0.0
+    if len(pictures) > 1:
+        stacked = np.stack(pictures)
+        alike = float(np.median([np.corrcoef(one, stacked.mean(axis=0))[0, 1] for one in stacked]))
+    if alike >= ONE_SCENE:
+        return ("video_motion",), f"video of one scene (mean pictures correlate to {alike:.2f}): what moves in it"
+    return ("video_frames",), "video of many scenes: a frame network trained here, for no pretrained one is packaged"
+
+
+def _mean_picture(item: Media) -> np.ndarray | None:
+    """Mean of a few frames, grey and small (pixels,); None for an unreadable or empty video."""
+    try:
+        frames = decode_video(item, 4, 16)
+    except DataError:
+        return None
+    small = frames[:, :16, :16].mean(axis=(0, 3)).ravel()
+    return small if small.std() > 0 else None
 
 
 def _audio(count: int) -> Choice:

@@ -23,15 +23,14 @@ from fusible.tasks.nodes import NetworkNode
 from fusible.tasks.settings import Tuning, default_tuning, grouping, head_settings, whole_settings
 from fusible.tasks.singles import Candidate
 from fusible.tasks.source import stage
-from fusible.training.loop import TrainSettings, collate, seeded, train
+from fusible.training.loop import collate, seeded, train
 from fusible.types import View
 
 DEFAULT_OPERATOR = "concat"
 MARKS: Mapping[str, Mapping[str, Any]] = {
     "pretrained": {"start": "alone"},
-    "scratch": {"start": "new"},
     "modulated": {"modulation": 1.0},
-    "pretrain": {"pretrain_epochs": 20},
+    "pretrain": {"pretrain_epochs": 10},
 }
 """Words that may follow a network's name, and what they set in its recipe; see `recipe_of`."""
 TRAINING = frozenset({"start", "modulation", "noise", "pretrain_epochs"})
@@ -42,20 +41,19 @@ SAMPLE = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A view as a network sees it: its encoder, whether it is trained along, and whether it starts as fitted alone."""
+    """A view as a network sees it: its encoder, and whether that is trained along."""
 
     view: View
     encoder: Encoder
     live: bool
-    started: bool
 
 
 def recipe_of(part: str, width: int) -> dict[str, Any]:
     """The recipe of `<network>[+<operator>][+<mark> …]`; only `joint` takes an operator (default: concat).
 
-    Marks: `pretrained`, encoders start as they were fitted alone; `scratch`, they start anew; `modulated`, views that
-    are learned faster train their encoders more slowly; `pretrain`, the network first learns without labels to tell
-    hidden views from the others, over encoders as they were fitted alone.
+    Marks: `pretrained`, encoders start as they were fitted alone, not anew; `modulated`, views that are learned faster
+    train their encoders more slowly; `pretrain`, the network first learns without labels to tell hidden views from the
+    others, over encoders as they were fitted alone.
 
     >>> recipe_of("joint+multiply+modulated", 64)
     {'network': 'joint', 'operator': 'multiply', 'width': 64, 'modulation': 1.0}
@@ -69,8 +67,8 @@ def recipe_of(part: str, width: int) -> dict[str, Any]:
             f"strategy 'end_to_end:{part}': only end_to_end:{JOINT} takes an operator; leave out {operators[0]!r}, or "
             f"take one of {', '.join(MARKS)}"
         )
-    if len(operators) > 1 or len(set(marks)) < len(marks) or {"pretrained", "scratch"} <= set(marks):
-        raise ConfigError(f"strategy 'end_to_end:{part}': expected one operator, each mark once, and one way to start")
+    if len(operators) > 1 or len(set(marks)) < len(marks):
+        raise ConfigError(f"strategy 'end_to_end:{part}': expected one operator and each mark once, got {words}")
     for mark in marks:
         if not (found.pretrains if mark == "pretrain" else found.trains_encoders):
             raise ConfigError(f"strategy 'end_to_end:{part}': {network} cannot be {mark!r}; leave it out")
@@ -91,16 +89,20 @@ def fit_end_to_end(
 
     Nothing is fitted where a network that `needs_training_along` has no encoder to train. A network that takes its
     views encoded (`trains_encoders` false) sees them through the encoders fitted alone; one that `wants` encoders of
-    its own gets them. `recipe` is that of `recipe_of`: what `build_network` builds, and how it is trained.
+    its own gets them. `recipe` is that of `recipe_of`: what `build_network` builds, and how it is trained; the width of
+    a `tuning` goes before its own.
     """
     start = time.perf_counter()
+    if tuning is not None:
+        recipe = {**recipe, "width": tuning.width}
     part = registry.get("networks", str(recipe["network"]))
     inputs = [_input(context, part, recipe, candidate) for candidate in chosen]
     live = [i for i in inputs if i.live]
     if part.needs_training_along and not live:
         return None
     rows = context.present([i.view for i in inputs], context.split.train)
-    tuning = tuning or default_tuning(context, _settings(context, live, len(rows)))
+    trained = [i.view for i in live]
+    tuning = tuning or default_tuning(context, whole_settings(context, trained) if live else head_settings(len(rows)))
     widths = {i.view.name: i.encoder.output_width for i in inputs}
     with seeded(context.seed):
         inner = {i.view.name: i.encoder for i in live}
@@ -109,16 +111,18 @@ def fit_end_to_end(
         _pretrain(context, name, network, recipe, chosen, tuning)
     node = _node(context, name, inputs, network, recipe)
     feeds = node.feeds(context.source)
-    if not live:
+    if not part.trains_encoders:
         network.learn(collate(feeds, rows), context.seed)
         node.recipe |= network.plain()
+    if recipe.get("modulation") and not live:
+        context.notes.append(f"{name}: no encoder is trained along, so that there is none to modulate")
     fit_network(
         context,
         network,
         feeds,
         rows,
         tuning.training,
-        group_by=grouping(context, [i.view for i in live]) if live else None,
+        group_by=grouping(context, trained) if live else None,
         name=name,
         alpha=float(recipe.get("modulation", 0.0)) if live else 0.0,
         noise=bool(recipe.get("noise", False)),
@@ -140,28 +144,16 @@ def _input(context: Context, part: type[Network], recipe: Mapping[str, Any], can
     view, own = candidate.view, part_name(candidate.encoder_name)
     wanted = part.wants.get(view.modality, own)
     if not part.trains_encoders or (wanted == own and candidate.encoder.frozen):
-        return Input(view, candidate.encoder, live=False, started=False)
+        return Input(view, candidate.encoder, live=False)
     if wanted != own:
         encoder = ready_encoder(context, view, wanted)
-        return Input(view, encoder, live=not encoder.frozen, started=False)
+        return Input(view, encoder, live=not encoder.frozen)
     with seeded(context.seed + 1):
         encoder = resolve(candidate.encoder_name, view.modality)
         encoder.fit(context.source.training_items(view, context.split.train))
-    started = recipe.get("start", "new") == "alone" or bool(recipe.get("pretrain_epochs"))
-    if started:
+    if recipe.get("start") == "alone" or recipe.get("pretrain_epochs"):
         encoder.load_state_dict(candidate.encoder.state_dict())
-    return Input(view, encoder, live=True, started=started)
-
-
-def _settings(context: Context, live: list[Input], rows: int) -> TrainSettings:
-    """As encoders alone; where all start as fitted alone, a third of the epochs, and slow steps for the encoders."""
-    if not live:
-        return head_settings(rows)
-    settings = whole_settings(context, [i.view for i in live])
-    if not all(i.started for i in live):
-        return settings
-    epochs = max(3, round(settings.epochs / 3))
-    return replace(settings, epochs=epochs, encoder_rate=0.2, patience=max(2, epochs // 2))
+    return Input(view, encoder, live=True)
 
 
 def _pretrain(

@@ -18,6 +18,7 @@ from fusible.tasks.settings import operator_width
 from fusible.tasks.singles import Candidate
 
 JOINT = "joint"
+DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,18 @@ class Plan:
 
 
 def plan(wanted: Sequence[str] | None, views: int) -> Plan:
-    """Read strategy names; none means all but those that align first. With one view there is nothing to fuse.
+    """Read strategy names; none, or `default` among them, means every operator and rule and the joint network.
+
+    With one view there is nothing to fuse.
 
     >>> plan(["feature:concat", "end_to_end:joint+multiply"], views=2)
     Plan(features=('concat',), rules=(), networks=('joint+multiply',))
     """
-    if wanted is None:
-        chosen = Plan(registry.names("fusion"), registry.names("ensembles"), (JOINT,), named=False)
-        return chosen if views > 1 else Plan(named=False)
-    features: list[str] = []
-    rules: list[str] = []
-    networks: list[str] = []
-    for name in wanted:
+    everything = wanted is None or DEFAULT in wanted
+    features = list(registry.names("fusion")) if everything else []
+    rules = list(registry.names("ensembles")) if everything else []
+    networks = [JOINT] if everything else []
+    for name in wanted or ():
         family, _, part = name.partition(":")
         if family == "feature":
             aligner, plus, operator = part.rpartition("+")
@@ -56,12 +57,18 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
         elif family == "end_to_end":
             recipe_of(part, 1)
             networks.append("+".join(word for word in part.split("+") if word != DEFAULT_OPERATOR))
-        elif family not in {"single", "auto"}:
+        elif family not in {"single", "auto", DEFAULT}:
             raise ConfigError(
                 f"strategy {name!r}: expected single:<view>, feature:<operator>, feature:<aligner>+<operator>, "
-                "feature:impute+<operator>, model:<rule>, end_to_end:<network>[+<operator>][+<mark>] or auto"
+                "feature:impute+<operator>, model:<rule>, end_to_end:<network>[+<operator>][+<mark>], auto or default"
             )
-    return Plan(tuple(features), tuple(rules), tuple(networks)) if views > 1 else Plan()
+    if views < 2:
+        return Plan(named=not everything)
+    return Plan(_distinct(features), _distinct(rules), _distinct(networks), named=not everything)
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def fit(
