@@ -72,6 +72,7 @@ def test_audio(count, expected, sound):
 
 def test_video_table_and_what_has_none():
     assert choose(Modality.VIDEO, [])[0] == ("video_frames",)
+    assert choose(Modality.VIDEO, [Media("v", 0, data=b"bad")] * 3)[0] == ("video_frames",)
     assert choose(Modality.TABLE, pd.DataFrame({"a": [1.0]}))[0] == ("table_mlp", "table_trees")
     with pytest.raises(DataError, match="entity"):
         choose(Modality.ENTITY, ["Q42"])

@@ -144,6 +144,18 @@ def test_noise_is_seeded_and_touches_slowed_views_only(monkeypatch):
         assert torch.equal(ends[0][name], ends[1][name]) == (not name.startswith("encoders.0.")), name
 
 
+def test_an_encoder_rate_holds_for_encoders_only():
+    moved = []
+    for rate in (1.0, 0.1):
+        network, feeds, target = problem()
+        before = {name: p.detach().clone() for name, p in network.named_parameters()}
+        run(network, feeds, target, epochs=1, batch=100, weight_decay=0.0, encoder_rate=rate)
+        moved.append({name: p.detach() - before[name] for name, p in network.named_parameters()})
+    for name, step in moved[0].items():
+        factor = 0.1 if name.startswith("encoders.") else 1.0
+        torch.testing.assert_close(moved[1][name], factor * step, atol=1e-6, rtol=1e-3, msg=name)
+
+
 def test_a_step_before_any_forward_is_an_error():
     with pytest.raises(RuntimeError, match="after a forward pass"):
         Modulated(problem()[0], TASK, 1.0).modulate(None, torch.zeros(1))

@@ -42,6 +42,8 @@ def shifts(pictures: torch.Tensor, template: torch.Tensor, most: int) -> torch.T
 
     The shift with the greatest cross-correlation of windowed pictures, means removed.
     """
+    if not len(pictures):
+        return torch.zeros(0, 2, dtype=torch.long, device=pictures.device)
     height, width = template.shape
     window = torch.outer(torch.hann_window(height, False), torch.hann_window(width, False)).to(template.device)
 

@@ -38,7 +38,7 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
     With one view there is nothing to fuse.
 
     >>> plan(["feature:concat", "end_to_end:joint+multiply"], views=2)
-    Plan(features=('concat',), rules=(), networks=('joint+multiply',))
+    Plan(features=('concat',), rules=(), networks=('joint+multiply',), named=True)
     """
     everything = wanted is None or DEFAULT in wanted
     features = list(registry.names("fusion")) if everything else []

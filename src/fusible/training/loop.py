@@ -31,7 +31,8 @@ class TrainSettings:
     """Settings of optimisation; all are written into the report and the model folder.
 
     `batch` counts rows, or distinct items when batches are grouped by one (`group_by`). `patience` epochs without a
-    better validation loss end the training; `clip` bounds the gradient's norm.
+    better validation loss end the training; `clip` bounds the gradient's norm; `encoder_rate` is the learning rate of a
+    network's encoders relative to that of the rest.
     """
 
     epochs: int = 20
@@ -41,6 +42,7 @@ class TrainSettings:
     warmup: float = 0.25
     patience: int = 8
     clip: float = 5.0
+    encoder_rate: float = 1.0
 
 
 @dataclass(slots=True)
@@ -103,9 +105,11 @@ def train(
     plan = [_batches(feeds, rows, settings, rng, group_by) for _ in range(settings.epochs)]
     plan = [_share(batches, accelerator.process_index, accelerator.num_processes) for batches in plan]
     parameters = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay), lr=settings.peak_rate)
+    groups = _groups(network, settings)
+    optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
+    rates = [group["lr"] for group in groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.peak_rate, total_steps=max(2, sum(map(len, plan))), pct_start=settings.warmup
+        optimiser, rates, total_steps=max(2, sum(map(len, plan))), pct_start=settings.warmup
     )
     model, optimiser = accelerator.prepare(network.to(place), optimiser)
     history, best, start = History(), None, time.perf_counter()
@@ -180,7 +184,7 @@ def _share(batches: Sequence[np.ndarray], rank: int, world: int) -> list[np.ndar
     return list(batches[:even][rank::world]) if len(batches) >= world else list(batches)
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+def _groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
     """Parameter groups: vectors without weight decay, encoders apart from one another and from the rest."""
     found: dict[tuple[int | None, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -192,7 +196,8 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
         {
             "params": parameters,
             "encoder": encoder,
-            "weight_decay": decay if matrix else 0.0,
+            "weight_decay": settings.weight_decay if matrix else 0.0,
+            "lr": settings.peak_rate * (1.0 if encoder is None else settings.encoder_rate),
         }
         for (encoder, matrix), parameters in found.items()
     ]
