@@ -14,10 +14,10 @@ def single(vectors):
 
 def test_equals_the_formula():
     torch.manual_seed(0)
-    built = Concat({"a": 3, "b": 2}, width=4)
+    built = Concat({"a": 20, "b": 17}, width=4)
     with torch.no_grad():
         built.absent.normal_()
-    a, b = torch.randn(3, 3), torch.randn(3, 2)
+    a, b = torch.randn(3, 20), torch.randn(3, 17)
     present = torch.tensor([[True, True], [True, False], [False, False]])
     parts = []
     for i, vectors in enumerate((a, b)):
@@ -31,8 +31,8 @@ def test_equals_the_formula():
 
 def test_a_views_scale_and_offset_do_not_matter():
     torch.manual_seed(0)
-    built = Concat({"a": 8, "b": 8}, width=4).double()
-    a, b = torch.randn(5, 8).double(), torch.randn(5, 8).double()
+    built = Concat({"a": 18, "b": 18}, width=4).double()
+    a, b = torch.randn(5, 18).double(), torch.randn(5, 18).double()
     present = torch.ones(5, 2, dtype=torch.bool)
     plain = built({"a": single(a), "b": single(b)}, present)
     moved = built({"a": single(1000 * a + 7), "b": single(b)}, present)
@@ -45,3 +45,11 @@ def test_absence_is_learned():
     built({"a": single(torch.randn(1, 2)), "b": single(torch.randn(1, 2))}, present).sum().backward()
     assert (built.absent.grad[0] == 0).all()
     assert (built.absent.grad[1] != 0).any()
+
+
+def test_narrow_views_keep_what_they_say():
+    """Layer normalisation of two columns would leave only which of them is greater."""
+    built = Concat({"a": 2}, width=4)
+    present = torch.ones(2, 1, dtype=torch.bool)
+    near, far = built({"a": single(torch.tensor([[0.1, 0.2], [1.0, 2.0]]))}, present)
+    assert (near - far).abs().max() > 1e-3

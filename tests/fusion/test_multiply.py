@@ -14,10 +14,10 @@ def single(vectors):
 
 def test_equals_the_formula():
     torch.manual_seed(0)
-    built = Multiply({"a": 3, "b": 2}, width=4)
+    built = Multiply({"a": 20, "b": 17}, width=4)
     with torch.no_grad():
         built.absent.normal_()
-    a, b = torch.randn(3, 3), torch.randn(3, 2)
+    a, b = torch.randn(3, 20), torch.randn(3, 17)
     present = torch.tensor([[True, True], [True, False], [False, False]])
     product = torch.ones(3, 4)
     for i, vectors in enumerate((a, b)):

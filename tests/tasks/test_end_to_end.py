@@ -140,7 +140,12 @@ def test_where_all_encoders_are_frozen_the_transformer_reads_sequences(study, qu
 
 @pytest.mark.parametrize(("part", "same"), [("joint", False), ("joint+pretrained", True)])
 def test_encoders_start_anew_or_as_fitted_alone(part, same, study, monkeypatch):
-    monkeypatch.setattr(end_to_end, "fit_network", lambda *_, **__: None)
+    seen = {}
+
+    def untrained(context, network, feeds, rows, settings, **_):
+        seen["settings"] = settings
+
+    monkeypatch.setattr(end_to_end, "fit_network", untrained)
     one = fit_end_to_end(study.context, "n", recipe_of(part, 8), study.chosen)
     for candidate in study.chosen:
         encoder = one.node.encoders[candidate.view.name]
@@ -151,6 +156,8 @@ def test_encoders_start_anew_or_as_fitted_alone(part, same, study, monkeypatch):
         assert any(parameter.requires_grad for parameter in encoder.parameters())
         equal = [torch.equal(a, b) for a, b in zip(encoder.parameters(), candidate.encoder.parameters(), strict=True)]
         assert all(equal) == same
+    settings = seen["settings"]
+    assert (settings.encoder_rate, settings.patience == settings.epochs) == ((0.2, True) if same else (1.0, False))
 
 
 def pretrained(study, monkeypatch, target=None):

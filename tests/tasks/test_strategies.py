@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from fusible import registry
-from fusible.errors import ConfigError, RegistryError
+from fusible.errors import ConfigError, RegistryError, TooLargeError
+from fusible.evaluation.cost import Stages
+from fusible.tasks import strategies
 from fusible.tasks.choose import best_of
 from fusible.tasks.encoders import encoders_of, ready_encoder
 from fusible.tasks.end_to_end import fit_end_to_end
@@ -20,6 +22,27 @@ from fusible.types import Modality, Task, View
 def test_without_names_everything_registered_runs():
     assert plan(None, 2) == Plan(registry.names("fusion"), registry.names("ensembles"), ("joint",), named=False)
     assert plan(None, 1) == Plan()
+
+
+def test_default_stands_for_everything_beside_further_names():
+    found = plan(["default", "feature:concat", "end_to_end:multimodal_transformer"], 2)
+    assert found.features == registry.names("fusion")
+    assert found.rules == registry.names("ensembles")
+    assert found.networks == ("joint", "multimodal_transformer")
+
+
+def test_an_operator_too_large_is_skipped_with_a_word_unless_it_was_named(study, monkeypatch):
+    def too_large(context, operator, chosen):
+        raise TooLargeError("tensor: would need 9 GB; take low_rank")
+
+    monkeypatch.setattr(strategies, "fit_feature", too_large)
+    monkeypatch.setattr(study.context, "notes", [])
+    singles = {c.view.name: c.fitted for c in study.chosen}
+    rest = (study.context, Plan(("tensor",), named=False), study.candidates, singles, study.chosen, Stages())
+    assert strategies.fit(*rest) == []
+    assert study.context.notes == ["feature:tensor was skipped: tensor: would need 9 GB; take low_rank"]
+    with pytest.raises(TooLargeError, match="low_rank"):
+        strategies.fit(rest[0], Plan(("tensor",)), *rest[2:])
 
 
 def test_names_are_read():

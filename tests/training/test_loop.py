@@ -84,7 +84,7 @@ def test_patience_ends_training(monkeypatch):
     monkeypatch.setattr("fusible.training.loop.evaluate_loss", lambda *_: next(losses))
     network, *rest = study()
     settings = TrainSettings(epochs=5, batch=16, patience=3)
-    history = train(network, *rest, nn.functional.cross_entropy, settings, on_epoch=lambda: epochs.append(1))
+    history = train(network, *rest, nn.functional.cross_entropy, settings, on_epoch=lambda _: epochs.append(1))
     assert (history.best, len(history.valid), len(epochs)) == (0, 4, 4)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -45,18 +44,14 @@ class Compressed(nn.Module):
 class Projecting(Operator):
     """An operator that first normalises each view and projects it to `inner` columns.
 
+    Views narrower than `NARROW` are compressed instead: normalising two columns leaves one sign of what they say.
     `absent` (views, inner) is learned: it stands for a view where that is absent, in training and prediction alike.
     """
-
-    compresses: ClassVar[bool] = True
-    """Whether views narrower than `NARROW` are compressed; layer normalisation is for all views otherwise."""
 
     def __init__(self, widths: Mapping[str, int], width: int, inner: int | None = None) -> None:
         super().__init__(widths, width)
         self.inner = width if inner is None else inner
-        self.norms = nn.ModuleList(
-            Compressed(w) if w < NARROW and self.compresses else nn.LayerNorm(w) for w in widths.values()
-        )
+        self.norms = nn.ModuleList(Compressed(w) if w < NARROW else nn.LayerNorm(w) for w in widths.values())
         self.projections = nn.ModuleList(nn.Linear(w, self.inner) for w in widths.values())
         self.absent = nn.Parameter(torch.zeros(len(widths), self.inner))
 

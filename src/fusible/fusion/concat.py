@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -24,8 +23,6 @@ class Concat(Projecting):
     >>> Concat({"text": 4, "image": 4}, width=8)(encoded, torch.tensor([[True, True], [True, False]])).shape
     torch.Size([2, 8])
     """
-
-    compresses: ClassVar[bool] = False  # as in models that were saved before narrow views were compressed
 
     def __init__(self, widths: Mapping[str, int], width: int = 128) -> None:
         super().__init__(widths, width)

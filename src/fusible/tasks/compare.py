@@ -163,6 +163,10 @@ def fit_strategies(
     unknown = [name for name in wanted or () if name.startswith("single:") and name not in singles]
     if unknown:
         raise ConfigError(f"strategy {unknown[0]!r}: no such view; expected one of {', '.join(singles)}")
+    if len(views) < 2:
+        context.notes.append(
+            f"one view only ({views[0].name}): there is nothing to fuse, fusion strategies were skipped"
+        )
     stages = Stages()
     with stages("encode"):
         names, reasons = encoders_of(context, views, encoders)

@@ -63,7 +63,7 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
                 "feature:impute+<operator>, model:<rule>, end_to_end:<network>[+<operator>][+<mark>], auto or default"
             )
     if views < 2:
-        return Plan(named=not everything)
+        return Plan()
     return Plan(_distinct(features), _distinct(rules), _distinct(networks), named=not everything)
 
 
