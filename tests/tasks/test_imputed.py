@@ -143,7 +143,7 @@ def study(tmp_path_factory):
 def test_imputing_beats_zeros_where_views_share_what_matters(study):
     context, test = study.context, study.context.split.test
     fitted = {f.name: f.node for f in study.fitted}
-    hidden = {"a": np.ones(ROWS, bool)}
+    hidden = {"b": np.ones(ROWS, bool)}
     truth = context.learned[test]
     imputed = context.score(truth, fitted["feature:impute+concat"].scores(context.source.hiding(hidden), test))
     made_up = [
