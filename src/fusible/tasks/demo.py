@@ -12,6 +12,12 @@ from fusible.tasks.compare import compare
 if TYPE_CHECKING:
     from fusible.evaluation.study import StudyResult
 
+SHOWN = (
+    *(f"feature:{operator}" for operator in ("concat", "multiply", "gated", "film")),
+    *(f"model:{rule}" for rule in ("average", "product", "stacking", "greedy")),
+    "end_to_end:joint",
+)
+"""Some strategies of each family: a demonstration is to take a few minutes."""
 VALID_EVERY = 10
 """Every tenth training picture, with all its questions, is for validation."""
 
@@ -46,5 +52,6 @@ def easy_vqa_table(limit: int | None = None) -> pd.DataFrame:
 
 
 def demo(*, seed: int = 0, progress: Any = None, command: str = "fusible demo", **options: Any) -> StudyResult:
-    """Compare picture alone, question alone and all families of fusion on easy-VQA."""
+    """Compare picture alone, question alone and all families of fusion on easy-VQA, with the strategies `SHOWN`."""
+    options = {"strategies": SHOWN} | options
     return compare(easy_vqa_table(), "answer", seed=seed, progress=progress, command=command, **options)
