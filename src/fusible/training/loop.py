@@ -105,12 +105,7 @@ def train(
     plan = [_batches(feeds, rows, settings, rng, group_by) for _ in range(settings.epochs)]
     plan = [_share(batches, accelerator.process_index, accelerator.num_processes) for batches in plan]
     parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = _groups(network, settings)
-    optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
-    rates = [group["lr"] for group in groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=max(2, sum(map(len, plan))), pct_start=settings.warmup
-    )
+    optimiser, schedule = _optimisation(network, settings, sum(map(len, plan)))
     model, optimiser = accelerator.prepare(network.to(place), optimiser)
     history, best, start = History(), None, time.perf_counter()
     with seeded(seed):
@@ -163,6 +158,19 @@ def outputs(network: nn.Module, feeds: Mapping[str, Feed], rows: np.ndarray, siz
     network.eval()
     starts = range(0, max(1, len(rows)), size)
     return np.concatenate([network(collate(feeds, rows[i : i + size])).float().numpy() for i in starts])
+
+
+def _optimisation(
+    network: nn.Module, settings: TrainSettings, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW over the network's groups of parameters, and the one-cycle schedule of their rates."""
+    groups = _groups(network, settings)
+    optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
+    rates = [group["lr"] for group in groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rates, total_steps=max(2, steps), pct_start=settings.warmup
+    )
+    return optimiser, schedule
 
 
 def _better(history: History) -> bool:
