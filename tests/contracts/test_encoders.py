@@ -24,6 +24,7 @@ SMALL = {
     "image_efficientnet": {"size": 64},
     "video_frames": {"frames": 4, "size": 32},
     "video_motion": {"frames": 6, "size": 32, "components": 4, "width": 16},
+    "video_sequence": {"steps": 6, "size": 32, "components": 4},
     "text_tfidf": {"width": 4},
     "table_trees": {"bags": 2, "threads": 1, "learning_rate": 0.3},
 }

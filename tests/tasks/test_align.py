@@ -275,9 +275,3 @@ def test_tables_with_too_few_rows_are_refused():
     frame[JOIN["left"]] = np.nan
     with pytest.raises(FusibleError, match=r"left|a0"):
         align(frame, ["left", "right"], join=JOIN)
-
-
-def test_video_needs_an_encoder_that_was_trained_elsewhere(clips):
-    frame = pd.DataFrame({"clip": [str(clips / "bikes.mp4")] * 24, "size": np.arange(24.0)})
-    with pytest.raises(ConfigError, match="view 'clip': every encoder of video that is at hand learns from a target"):
-        align(frame, ["clip", "table"], columns={"clip": "video"})

@@ -140,7 +140,56 @@ class DeepProjection(nn.Module):
         return projected
 
 
-KINDS: dict[str, str] = {"affine": "Affine", "deep": "DeepProjection", "kernel": "KernelProjection"}
+class SequenceProjection(nn.Module):
+    """A filter over the steps of centred rows, in double precision: the projection of `sequence_cca`.
+
+    Beyond its ends a sequence holds its first and last step. Outputs of all steps, one after the other, are then put
+    in `order`.
+    """
+
+    mean: torch.Tensor
+    weight: torch.Tensor
+    order: torch.Tensor
+
+    def __init__(self, inputs: int, outputs: int, steps: int, reach: int) -> None:
+        super().__init__()
+        if steps < 1 or inputs % steps or outputs % steps or not 0 <= reach < steps:
+            raise ModelFormatError(
+                f"projection 'sequence': expected inputs={inputs} and outputs={outputs} as multiples of steps={steps}, "
+                f"and reach={reach} below it"
+            )
+        self.steps, self.reach = steps, reach
+        self.register_buffer("mean", torch.zeros(inputs, dtype=torch.float64))
+        shape = (2 * reach + 1, inputs // steps, outputs // steps)
+        self.register_buffer("weight", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("order", torch.arange(outputs))
+
+    @property
+    def spec(self) -> dict[str, object]:
+        """What rebuilds the module, without its arrays."""
+        return {
+            "kind": "sequence",
+            "inputs": len(self.mean),
+            "outputs": self.steps * self.weight.shape[2],
+            "steps": self.steps,
+            "reach": self.reach,
+        }
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """(rows, inputs) -> (rows, outputs), float32."""
+        apart = (rows.double() - self.mean).view(len(rows), self.steps, self.weight.shape[1])
+        first, last = (end.expand(-1, self.reach, -1) for end in (apart[:, :1], apart[:, -1:]))
+        longer = torch.cat([first, apart, last], dim=1)
+        pieces = [longer[:, place : place + self.steps] @ weight for place, weight in enumerate(self.weight)]
+        return torch.stack(pieces).sum(dim=0).flatten(1)[:, self.order].float()
+
+
+KINDS: dict[str, str] = {
+    "affine": "Affine",
+    "deep": "DeepProjection",
+    "kernel": "KernelProjection",
+    "sequence": "SequenceProjection",
+}
 """Class of this module per `kind` of a spec; a spec holds the kind and the arguments of its class."""
 
 

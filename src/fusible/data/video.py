@@ -18,12 +18,13 @@ TOLERANCE = 0.9
 """A file that yields fewer than this share of its announced frames is truncated."""
 
 
-def decode_video(media: Media, frames: int, size: int) -> np.ndarray:
+def decode_video(media: Media, frames: int, size: int, *, stretch: bool = False) -> np.ndarray:
     """Decode to uint8 RGB (frames, height, width, 3): `frames` evenly spaced frames, the short side scaled to `size`.
 
     The video is cut in `frames` equal stretches and the middle frame of each is taken; one with fewer frames gives all
-    of them and repeats the last. Frames are decoded one after the other and only those needed are kept. Turned phone
-    videos come upright. Raises `DataError` for a file without a video stream, truncated, or not readable.
+    of them and repeats the last, or with `stretch` each as often as falls to it. Frames are decoded one after the other
+    and only those needed are kept. Turned phone videos come upright. Raises `DataError` for a file without a video
+    stream, truncated, or not readable.
     """
     if frames < 1 or size < 1:
         raise DataError(f"{media.where}: frames and size must be at least 1, got {frames} and {size}")
@@ -35,18 +36,18 @@ def decode_video(media: Media, frames: int, size: int) -> np.ndarray:
                 count = _count(media, container)
             stream.seek(0)
             with av.open(stream, mode="r") as container:
-                return _decode(media, container, positions(count, frames), count, size)
+                return _decode(media, container, positions(count, frames, stretch), count, size)
         except av.FFmpegError as error:
             raise DataError(f"{media.where}: not a readable video: {error.strerror}; replace the file") from None
 
 
-def positions(count: int, frames: int) -> np.ndarray:
+def positions(count: int, frames: int, stretch: bool = False) -> np.ndarray:
     """Give indices of `frames` evenly spaced frames among `count`: the middles of equal stretches.
 
-    >>> positions(10, 5).tolist(), positions(2, 4).tolist()
-    ([1, 3, 5, 7, 9], [0, 1, 1, 1])
+    >>> positions(10, 5).tolist(), positions(2, 4).tolist(), positions(2, 4, stretch=True).tolist()
+    ([1, 3, 5, 7, 9], [0, 1, 1, 1], [0, 0, 1, 1])
     """
-    if count < frames:
+    if count < frames and not stretch:
         return np.minimum(np.arange(frames), count - 1)
     return ((np.arange(frames) + 0.5) * count / frames).astype(np.int64)
 

@@ -41,6 +41,11 @@ class Encoder(nn.Module, ABC):
     """Whether it can serve as input of a fusion operator (a tree ensemble cannot)."""
 
     output_width: int
+    steps: int = 1
+    """Equal stretches of an item that its vector holds one after the other: (steps x columns); 1 where there are none.
+
+    Encoders of the same number of steps, of what ran at the same time, are on one clock (see `sequence_cca`).
+    """
 
     def __init__(self, **settings: Plain) -> None:
         super().__init__()

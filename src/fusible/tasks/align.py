@@ -20,9 +20,9 @@ from fusible.errors import DataError, SchemaError
 from fusible.evaluation import similarity
 from fusible.evaluation.alignment import Alignment, Component
 from fusible.evaluation.cost import Stages
-from fusible.tasks.aligned import MOST_SEARCHED, build_aligner, check_aligner, fit_quietly, room, searcher
+from fusible.tasks.aligned import MOST_SEARCHED, build_aligner, check_aligner, clock, fit_quietly, room, searcher
 from fusible.tasks.aligner import TableAligner, project
-from fusible.tasks.label_free import chosen_views, fit_encoder, label_free_encoder
+from fusible.tasks.label_free import chosen_views, fit_encoder, label_free_encoders
 from fusible.tasks.results import versions
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.vectors import pooled
@@ -108,7 +108,7 @@ def align(
         found, described = _encode(source, chosen, learn, dict(encoders or {}), seed)
         rows = _rows(source, found, learn, split.test, blocks)
     with stages("fit"):
-        aligner, settings, notes = _fit(method, components, rows, seed, device)
+        aligner, settings, notes = _fit(method, components, rows, seed, device, clock(found))
     with stages("measure"):
         result = _measure(method, aligner, rows, seed)
         result.retrieval = _retrieval(source, chosen, rows, aligner, split.test)
@@ -146,8 +146,9 @@ def _encode(
     source: Source, views: Sequence[View], learn: np.ndarray, given: Mapping[str, str], seed: int
 ) -> tuple[dict[str, Encoder], list[dict[str, Any]]]:
     found, described = {}, []
+    names = label_free_encoders(source, views, learn, given)
     for view in views:
-        name, why = label_free_encoder(source, view, learn, given.get(view.name))
+        name, why = names[view.name]
         found[view.name] = encoder = fit_encoder(source, view, name, learn, seed)
         feed = source.feed(view, encoder, encoded=True)
         described.append(
@@ -184,7 +185,7 @@ def _rows(
 
 
 def _fit(
-    method: str, components: int | None, rows: Rows, seed: int, device: str
+    method: str, components: int | None, rows: Rows, seed: int, device: str, steps: int
 ) -> tuple[Any, dict[str, Any], list[str]]:
     """Fit on training rows; ridge and components of linear methods are chosen there, by cross-validation.
 
@@ -193,7 +194,8 @@ def _fit(
     """
     search = searcher(method)
     if search is None or sum(array.shape[1] for array in rows.train.values()) > MOST_SEARCHED:
-        aligner = build_aligner(method, components or room(rows.train), len(rows.train_blocks), seed, device)
+        most = components or room(rows.train, method)
+        aligner = build_aligner(method, most, len(rows.train_blocks), seed, device, steps=steps)
         notes = fit_quietly(aligner, rows.train)
         return aligner, {"components": int(aligner.n_components_), **_plain(aligner.get_params(deep=False))}, notes
     alone = _one_each(rows.train_blocks)

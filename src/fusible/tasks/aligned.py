@@ -23,6 +23,8 @@ MOST_SEARCHED = 2_500
 """Columns of all views beyond which ridge and components follow the rule: a search would take many minutes."""
 SAMPLE = 2_048
 """Rows by which the rank of a view is judged."""
+PER_STEP, STEP_RIDGE = 16, 0.01
+"""Components per step of an aligner of sequences, and its ridge: every row holds many steps to learn from."""
 RIDGE = 0.1
 """Ridge of linear aligners before fusion, relative to a view's mean variance: safe for fewer rows than columns."""
 
@@ -79,11 +81,14 @@ def check_aligner(name: str, views: int) -> None:
         )
 
 
-def room(vectors: Mapping[str, np.ndarray]) -> int:
+def room(vectors: Mapping[str, np.ndarray], method: str = "") -> int:
     """How many components the rule gives: `COMPONENTS`, or fewer for narrow views and few rows.
 
+    Of a `method` for sequences it is `PER_STEP`, for each step: every row holds many.
     No more than a view has directions that vary, and than one for `ROWS_PER_COMPONENT` of its rows that are fitted on.
     """
+    if method and "steps" in _settings(method):
+        return PER_STEP
     most = COMPONENTS
     presence = _presence(vectors)
     rows = fitting_rows(presence)
@@ -104,17 +109,33 @@ def _rank(rows: np.ndarray) -> int:
     return int(found)
 
 
-def build_aligner(name: str, components: int | None, rows: int, seed: int, device: str = "cpu") -> Any:
+def clock(encoders: Mapping[str, Any]) -> int:
+    """The number of steps that all views' vectors hold, by their encoders; 1 where it is not the same for all."""
+    steps = {int(encoder.steps) for encoder in encoders.values()}
+    return steps.pop() if len(steps) == 1 else 1
+
+
+def build_aligner(
+    name: str, components: int | None, rows: int, seed: int, device: str = "cpu", *, steps: int = 1
+) -> Any:
     """An aligner by name, not fitted, for so many training rows.
 
     Linear ones get the ridge `RIDGE`, kernels `LANDMARKS` for more rows than `MOST_EXACT`; the rest keeps its defaults.
+    Aligners of sequences get the `steps` of the views' `clock`, and `components` for each. Raises `ConfigError` where
+    there is no clock.
     """
-    offered: dict[str, Any] = {"components": components, "seed": seed, "device": device}
-    if searcher(name) is not None:
-        offered["ridge"] = RIDGE
+    offered: dict[str, Any] = {"components": components, "steps": steps, "seed": seed, "device": device}
+    known = _settings(name)
+    sequential = "steps" in known
+    if sequential and steps < 2:
+        raise ConfigError(
+            f"aligner {name!r}: expected all views as sequences of one number of steps, such as --encoder "
+            "VIDEO=video_sequence --encoder SOUND=audio_sequence; name these encoders, or take another method"
+        )
+    if sequential or searcher(name) is not None:
+        offered["ridge"] = STEP_RIDGE if sequential else RIDGE
     if rows > MOST_EXACT:
         offered["landmarks"] = LANDMARKS
-    known = _settings(name)
     aligner: Any = registry.build("alignment", name, **{key: value for key, value in offered.items() if key in known})
     return aligner
 

