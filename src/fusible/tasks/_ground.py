@@ -165,10 +165,11 @@ class Memory:
             self.nodes[id(member)] = Remembered(member.name, member.task, member.prior, self.shared(member), member)
         return self.nodes[id(member)]
 
-    def clear(self) -> None:
-        """Forget all scores."""
+    def clear(self, view: str | None = None) -> None:
+        """Forget all scores, or those of members that see a view."""
         for node in self.nodes.values():
-            node.kept.clear()
+            if view is None or any(view == one.name for one, _ in node.inputs()):
+                node.kept.clear()
 
 
 @dataclass(slots=True)

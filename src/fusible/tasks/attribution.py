@@ -14,6 +14,7 @@ import numpy as np
 from fusible.evaluation import bootstrap, metrics
 from fusible.evaluation.explanation import ColumnEffect, Explanation, Interaction, Share
 from fusible.evaluation.shapley import MOST_PLAYERS, coalitions, interactions, shapley_values
+from fusible.tasks._ground import Memory
 from fusible.tasks.choose import threshold_of
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.nodes import EnsembleNode, NetworkNode, Node
@@ -57,7 +58,8 @@ def attribute(
     `source` holds the rows, `truth` their target in original units. Values are improvements of the metric: positive is
     better, whatever the metric. Raises `ConfigError` beyond ten views.
     """
-    node = still(node)
+    memory = Memory()
+    node = memory.shared(node)
     views, rows = seen_views(node), np.arange(len(truth))
     members = coalitions(len(views))
     node.prepare(source)
@@ -78,7 +80,7 @@ def attribute(
         value=sign * float(values[-1]),
         views=shares(views, values, source.presence(views, rows).mean(axis=0), sign, intervals),
         interactions=pairs(views, values),
-        columns=column_importance(node, views, source, rows, score, seed),
+        columns=column_importance(node, memory, views, source, rows, score, seed),
         rows=len(rows),
         notes=one_view(views),
         seed=seed,
@@ -97,7 +99,7 @@ def study_attribution(context: Context, fitted: Fitted) -> Explanation | None:
     source = Source(
         replace(whole.dataset, problems=[]), cache=whole.cache, workers=whole.workers, device=whole.device, rows=test
     )
-    truth = context.target.backward(context.learned[test])
+    truth = context.target.original(context.learned[test])
     found = attribute(
         fitted.node, context.target, context.metric, source, truth,
         threshold=threshold_of(context, fitted), seed=context.seed,
@@ -173,6 +175,7 @@ def pairs(views: Sequence[View], values: np.ndarray) -> list[Interaction]:
 
 def column_importance(
     node: Node,
+    memory: Memory,
     views: Sequence[View],
     source: Source,
     rows: np.ndarray,
@@ -182,6 +185,7 @@ def column_importance(
     """Permutation importance of table columns (Breiman, 2001): the drop of the score, the mean of `REPEATS` drops.
 
     Cells are permuted among those rows that have the view, so that presence stays as it is. The greatest drop first.
+    `memory` is that of the node: members that do not see the table are scored once.
     """
     whole = score(node.scores(source, rows))
     found = []
@@ -197,7 +201,9 @@ def column_importance(
                 cells = held.copy()
                 cells[column] = held[column].to_numpy()[rng.permutation(len(held))]
                 changed = source.replacing({view.name: replace(small, values=cells)})
+                memory.clear(view.name)
                 drops.append(whole - score(node.scores(changed, rows)))
+            memory.clear(view.name)
             found.append(ColumnEffect(view.name, column, float(np.mean(drops)), float(np.std(drops, ddof=1))))
     return sorted(found, key=lambda effect: -effect.value)
 

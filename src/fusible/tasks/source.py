@@ -104,12 +104,16 @@ class Source:
     def feed(self, view: View, encoder: Encoder, *, encoded: bool, tokens: bool = False) -> Feed:
         """The view for a network: encoded once now (`encoded`), or decoded, to be encoded within the network.
 
-        With `tokens`, encoded sequences too, of at most `STEPS` tokens an item. Feeds are remembered per encoder
+        With `tokens`, encoded sequences too, of at most `STEPS` tokens an item; asked for first, they serve whoever asks
+        for vectors later, so that nothing is encoded twice. Feeds are remembered per encoder
         object; `forget` drops those of an encoder whose weights change. Decoded items serve every encoder that decodes
         alike: copies that are trained apart decode nothing again.
         """
         kind = ("tokens" if tokens else "encoded") if encoded else "decoded"
         key = (view.name, id(encoder), kind)
+        longer = self._feeds.get((view.name, id(encoder), "tokens"))
+        if key not in self._feeds and kind == "encoded" and longer is not None:
+            self._feeds[key] = (encoder, replace(longer[1], tokens=None, mask=None))
         if key not in self._feeds:
             data = self.data(view)
             if encoded:
