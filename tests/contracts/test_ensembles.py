@@ -151,6 +151,21 @@ def test_few_rows_are_enough(name, kind, rows):
 
 @every
 @both
+@pytest.mark.parametrize("rows", [1, 40])
+def test_rows_of_the_fit_may_all_show_nothing(name, kind, rows):
+    task, target, predictions = case(kind)
+    nothing = Predictions(
+        predictions.names, np.full_like(predictions.scores[:, :rows], np.nan), np.zeros((rows, MEMBERS), bool)
+    )
+    rule = registry.build("ensembles", name).fit(nothing, target[:rows], task)
+    out = rule.predict(predictions)
+    assert np.isfinite(out).all()
+    absent = ~predictions.presence.any(axis=1)
+    np.testing.assert_array_equal(out[absent], np.tile(rule.prior_, (absent.sum(), 1)))
+
+
+@every
+@both
 def test_a_member_that_was_always_absent_in_fitting_may_appear(name, kind):
     task, target, predictions = case(kind, share=2.0)
     hidden = predictions.presence.copy()

@@ -139,3 +139,53 @@ def test_where_a_view_is_often_absent_fused_members_are_weighed_on_such_rows():
 def test_bad_settings_are_refused(bags, steps):
     with pytest.raises(ConfigError, match=f"got bags={bags} and steps={steps}"):
         Greedy(bags=bags, steps=steps)
+
+
+def test_who_answers_for_a_set_of_views_too_rare_for_weights_is_not_forgotten():
+    rng = np.random.default_rng(0)
+    target, sees = rng.integers(0, 2, 112), np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], bool)
+    seen = np.zeros((112, 3), bool)
+    seen[:, 0] = seen[:12] = True  # b and c are never there without a, and seldom with it
+    right = np.stack([np.clip(chance + rng.normal(0, 0.1, 112), 0.02, 0.98) for chance in (0.9, 0.55, 0.55, 0.8)])
+    scores = np.stack([np.where(target == 1, 1 - right, right), np.where(target == 1, right, 1 - right)], axis=2)
+    extra = {"sees": sees, "seen": seen}
+    rule = Greedy().fit(Predictions(tuple("abcd"), scores, (seen @ sees.T), extra), target, TASKS["binary"])
+    sets = np.array([[0, 1, 1], [1, 1, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0]], bool)
+    asked, presence = scores[:, :5], sets @ sees.T
+    before = rule.predict(Predictions(tuple("abcd"), asked, presence, {"sees": sees, "seen": sets}))
+    np.testing.assert_allclose(before[0], asked[3, 0])  # the least loss of those present
+    kept = rule.needed()
+    rule.keep(kept)
+    names = tuple(name for name, wanted in zip("abcd", kept, strict=True) if wanted)
+    told = {"sees": sees[kept], "seen": sets}
+    np.testing.assert_array_equal(rule.predict(Predictions(names, asked[kept], presence[:, kept], told)), before)
+
+
+def test_members_without_weight_can_be_forgotten():
+    target, singles = planted("multiclass", (1.0, 0.9), 400)
+    _, fused = planted("multiclass", (1.4, 0.0, 0.0), 400)
+    scores = np.concatenate([singles.scores, fused.scores])
+    scores[3:] = scores[:, ::-1][3:]  # says nothing of its own rows
+    sees = np.array([[1, 0], [0, 1], [1, 1], [1, 1], [1, 1]], bool)
+    rng = np.random.default_rng(0)
+
+    def seen(rows):
+        held = rng.random((rows, 2)) < 0.7
+        presence = (held[:, None, :] & sees).any(axis=2)
+        return {"sees": sees, "seen": held}, presence
+
+    extra = {"sees": sees, "seen": np.ones((400, 2), bool)}
+    rule = Greedy().fit(
+        Predictions(tuple("abcde"), scores, np.ones((400, 5), bool), extra), target, TASKS["multiclass"]
+    )
+    needed = rule.needed()
+    assert needed[:2].all()
+    assert needed.sum() < 5
+    extra, presence = seen(400)
+    before = rule.predict(Predictions(tuple("abcde"), scores, presence, extra))
+    rule.keep(needed)
+    names = tuple(name for name, wanted in zip("abcde", needed, strict=True) if wanted)
+    after = rule.predict(
+        Predictions(names, scores[needed], presence[:, needed], {"sees": sees[needed], "seen": extra["seen"]})
+    )
+    np.testing.assert_array_equal(after, before)

@@ -134,6 +134,15 @@ def test_a_second_study_encodes_nothing_and_duplicates_are_encoded_once(quick, t
         assert np.array_equal(scores, second.predictions[name])
 
 
+@pytest.mark.parametrize("wanted", [["feature:concat", "feature:cross_attention"], ["feature:concat"]])
+def test_an_item_is_encoded_once_whether_operators_read_vectors_or_sequences(wanted, quick, tmp_path):
+    table = both_needed(np.random.default_rng(3), rows=40)
+    encoders = {"left": "text_minilm", "right": "text_minilm"}
+    with quick():
+        found = compare(table, "y", columns=TEXTS["columns"], encoders=encoders, strategies=wanted, cache=tmp_path)
+    assert found.settings["items"]["encoded"] == table["left"].nunique() + table["right"].nunique()
+
+
 @pytest.mark.parametrize("metric", ["f1", "auroc", "log_loss", "balanced_accuracy"])
 def test_the_metric_asked_for_is_reported_and_chooses(metric, quick, tmp_path):
     rng = np.random.default_rng(6)

@@ -1,11 +1,15 @@
 """From a fitted study to its result: what is scored, counted, shown and kept."""
 
+import time
+
 import numpy as np
 import pytest
 
 from fusible.evaluation import metrics
+from fusible.tasks import source
+from fusible.tasks.combine import fit_ensemble
 from fusible.tasks.examples import examples
-from fusible.tasks.results import study_result
+from fusible.tasks.results import _speeds, study_result
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,21 @@ def test_columns_views_and_problems_are_told(study, result):
     assert views["photo"]["coverage"] == pytest.approx(table["photo"].notna().mean() - 1 / len(table))
     (problem,) = [p for p in result.problems if p.column == "photo"]
     assert (problem.count, problem.rows) == (1, (3,))
+
+
+def test_every_strategy_pays_for_its_encoding_whichever_is_timed_first(study, monkeypatch):
+    real = source.encode_batch
+    monkeypatch.setattr(source, "encode_batch", lambda *given: time.sleep(0.2) or real(*given))
+    few = [f for f in study.fitted if f.name in {"feature:concat", "feature:cross_attention", "feature:perceiver"}]
+    speeds = [_speeds(study.context, order) for order in (few, few[::-1])]
+    calls = len(few[0].node.views)
+    for fitted in few:
+        for found in speeds:
+            assert found[fitted.name] < len(study.context.split.test) / (0.2 * calls)
+        assert speeds[0][fitted.name] == pytest.approx(speeds[1][fitted.name], rel=0.5)
+    many = fit_ensemble(study.context, "average", [f for f in study.fitted if f.family == "feature"])
+    seconds = len(study.context.split.test) / _speeds(study.context, [many])["model:average"]
+    assert seconds < 0.1 * sum(len(leaf.inputs()) for leaf in many.node.leaves()), "paid for once"
 
 
 def test_settings_versions_and_seed_are_told(result):

@@ -1,5 +1,7 @@
 """Robustness: lookups equal scores, nothing is encoded twice, curves mean what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -176,11 +178,12 @@ def test_robustness_is_against_the_baseline(result):
 
 
 def test_missing_views_encode_nothing_again(study, monkeypatch):
-    still = [f for f in study.fitted if f.family != "end_to_end"]
+    encoded = [f for f in study.fitted if not any(getattr(leaf, "live", ()) for leaf in f.node.leaves())]
+    assert len(encoded) == len(study.fitted) - 2, "all but the joint network and the gate that holds it"
     calls = []
     real = source_module.encode_batch
     monkeypatch.setattr(source_module, "encode_batch", lambda *a: calls.append(a) or real(*a))
-    study_robustness(study.context, still, settings=RobustnessSettings(corrupt=False, draws=2))
+    study_robustness(study.context, encoded, settings=RobustnessSettings(corrupt=False, draws=2))
     assert not calls
 
 
@@ -238,6 +241,22 @@ def test_a_loaded_model_is_measured_on_a_table(study, png, models_of):
         model_robustness(model, new.drop(columns="kind"))
 
 
+def test_a_network_that_encodes_by_itself_sees_its_views_whichever_subset_comes_first(study, png, models_of):
+    model = replace(models_of(study, "end_to_end:joint"), metric="log_loss")
+    assert "photo" in model.node.live
+    new = frame(png, seed=5, rows=40)
+    found = model_robustness(model, new, RobustnessSettings(rates=(0.0, 0.5), draws=1, corrupt=False))
+    truth, _ = model.labelled(model.read(new))
+    for seen in subsets(VIEWS):
+        hidden = {"note": ["note"], "photo": ["photo"], "table": ["size", "shop"]}
+        gone = [column for view in VIEWS if view not in seen for column in hidden[view]]
+        expected = interval(
+            "log_loss", model.target.task, truth, model.predict_scores(new.assign(**dict.fromkeys(gone)))
+        )
+        score = next(s.score.score for s in found.subsets if s.views == seen)
+        assert score == pytest.approx(expected.score, rel=1e-4), seen
+
+
 @pytest.fixture
 def models_of():
     from fusible.tasks.choose import threshold_of
@@ -266,7 +285,7 @@ def test_the_frame_has_a_line_per_score(result):
         ({"rates": (0.1, 0.5)}, "rise from 0"),
         ({"rates": (0.0, 0.5, 0.5)}, "rise from 0"),
         ({"rates": (0.0, 1.5)}, "at most 1"),
-        ({"draws": 0}, "at least 1"),
+        ({"draws": 0}, "at least 1, got 0, 2000 and 500"),
     ],
 )
 def test_bad_settings(settings, words):

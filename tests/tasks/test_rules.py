@@ -23,23 +23,27 @@ def test_members_are_what_the_rule_asks_for(monkeypatch):
         combine.members_of("vote", [], [], [])
 
 
-def test_greedy_combines_single_views_and_what_was_fused(study):
-    names = [member.name for member in of_name(study, "model:greedy").node.members]
-    assert names[:3] == ["single:note", "single:photo", "single:table"]
-    assert "feature:concat" in names
+def test_greedy_combines_single_views_and_what_was_fused_and_keeps_those_that_count(study):
+    node = of_name(study, "model:greedy").node
+    names = [member.name for member in node.members]
+    assert any(name.startswith("single:") for name in names)
+    assert any(name.startswith("feature:") for name in names)
+    assert set(names) < {f.name for f in study.fitted if f.name != "model:greedy"}
+    assert node.rule.needed().all()
+    assert len(node.temperatures) == len(names)
 
 
 def test_rules_are_told_who_sees_what(study):
-    context, node = study.context, of_name(study, "model:greedy").node
-    rows = np.arange(20)
-    told = sight(node.members, context.source, rows)
+    context, rows = study.context, np.arange(20)
+    names = ["single:note", "single:photo", "single:table", "feature:concat"]
+    members = [of_name(study, name).node for name in names]
+    told = sight(members, context.source, rows)
     assert told["views"] == ("note", "photo", "table")
     np.testing.assert_array_equal(told["sees"][:3], np.eye(3, dtype=bool))
-    fused = [member.name for member in node.members].index("feature:concat")
-    assert told["sees"][fused].all()
+    assert told["sees"][3].all()
     views = list(context.source.dataset.views.values())
     np.testing.assert_array_equal(told["seen"], context.source.presence(views, rows))
-    present = np.stack([member.presence(context.source, rows) for member in node.members], axis=1)
+    present = np.stack([member.presence(context.source, rows) for member in members], axis=1)
     np.testing.assert_array_equal(told["seen"] @ told["sees"].T, present)
 
 

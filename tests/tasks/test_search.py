@@ -1,10 +1,12 @@
 """A search within a budget: what is tried, kept, stopped, and said."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from fusible.errors import ConfigError
+from fusible.errors import ConfigError, MissingExtraError
 from fusible.tasks.compare import compare
 from fusible.tasks.search import KEPT, seconds_of
 
@@ -19,6 +21,12 @@ def test_a_budget_is_a_time(text, seconds):
 def test_what_is_no_time_is_refused(odd):
     with pytest.raises(ConfigError, match="budget"):
         seconds_of(odd)
+
+
+def test_without_the_package_it_is_refused_before_anything_is_read(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"--budget needs the package 'optuna'.*fusible\[search\]"):
+        compare("no such table.csv", "kind", budget="1m")
 
 
 @pytest.fixture(scope="module")

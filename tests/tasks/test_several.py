@@ -35,6 +35,17 @@ def test_files_name_tables_and_equal_names_are_numbered(files):
     assert [p.name for p in several.plan({"a": files[0], "b": files[1]}, "y", {})] == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", ["../out", "a/b", "..", "", ".hidden", "report.html", "studies.json", 3])
+def test_a_name_that_can_be_no_folder_beside_the_report_is_refused(files, name):
+    with pytest.raises(ConfigError, match=r"table name .*: expected a word"):
+        several.plan({name: files[0], "b": files[1]}, "y", {})
+
+
+def test_names_that_differ_in_case_only_are_refused(files):
+    with pytest.raises(ConfigError, match="table names 'A' and 'a': expected names that differ"):
+        several.plan({"A": files[0], "a": files[1]}, "y", {})
+
+
 def test_one_target_for_all_or_one_for_each(files):
     assert [p.target for p in several.plan(files, "y", {})] == ["y", "y"]
     assert [p.target for p in several.plan(files, ["y"], {})] == ["y", "y"]

@@ -139,10 +139,17 @@ def test_predictions_stay_near_the_training_range(values, transform, score):
     assert low - wide <= (np.log(given) if transform == "log" else given) <= high + wide
 
 
+@given(values=values, far=values, transform=st.sampled_from(["identity", "log"]))
+def test_known_targets_are_not_kept_near_the_training_range(values, far, transform):
+    target = Target("y", Task("regression")).with_transform(transform, values)
+    np.testing.assert_allclose(target.original(target.forward(far)), far, rtol=1e-6, atol=1e-6)
+
+
 def test_probabilities_pass():
     target = Target("y", Task("binary", ("a", "b")))
     scores = np.array([[0.2, 0.8]])
     assert target.backward(scores) is scores
+    assert target.original(scores) is scores
     assert target.forward(scores) is scores
 
 

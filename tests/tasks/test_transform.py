@@ -119,6 +119,26 @@ def test_a_heavy_tailed_quantity(prices, tmp_path, quick):
     assert np.corrcoef(np.log(frame["prediction"]), np.log(prices["price"]))[0, 1] > 0.5
 
 
+def test_rows_are_scored_against_their_true_values_however_far_from_training_ones(prices, tmp_path, quick):
+    table = prices.assign(part=["train"] * 90 + ["valid"] * 20 + ["test"] * (len(prices) - 110))
+    table = table.rename(columns={"part": "split"})
+    table.loc[len(table) - 1, "price"] = 1000 * table["price"].max()
+    with quick():
+        found = compare(
+            table,
+            "price",
+            **REGRESSION,
+            strategies=["model:average"],
+            keep="model:average",
+            metric="mae",
+            cache=tmp_path,
+        )
+    test = table.iloc[110:]
+    np.testing.assert_allclose(found.truth, test["price"])
+    assert found.strategy(found.auto).test.score == pytest.approx(found.best.evaluate(test)["score"]["score"], rel=1e-6)
+    assert found.attribution.value == pytest.approx(found.strategy(found.auto).test.score, rel=1e-6)
+
+
 def test_a_plain_quantity_is_learned_as_it_is(prices, tmp_path, quick):
     table = prices.assign(price=np.log(prices["price"]) - 10)
     with quick():
@@ -135,4 +155,4 @@ def test_without_a_table_the_skewness_decides(prices, tmp_path):
         train = context.split.train
         assert context.learned[train].mean() == pytest.approx(0, abs=1e-9)
         assert context.learned[train].std() == pytest.approx(1)
-        np.testing.assert_allclose(context.target.backward(context.learned), values)
+        np.testing.assert_allclose(context.target.original(context.learned), values)

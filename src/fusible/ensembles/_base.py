@@ -56,6 +56,13 @@ class Rule(ABC):
     def combine(self, scores: np.ndarray, presence: np.ndarray) -> np.ndarray:
         """Combine scores (members, rows, outputs), the prior where absent, -> (rows, outputs)."""
 
+    def needed(self) -> np.ndarray | None:
+        """Members that can count in a prediction, bool (members,); nothing where all can."""
+        return None
+
+    def keep(self, members: np.ndarray) -> None:  # noqa: B027
+        """Forget all members but some, bool (members,): called only where `needed` names fewer than all."""
+
     def state(self) -> Mapping[str, np.ndarray]:
         """Arrays that the rule learned beyond the prior."""
         return {}

@@ -97,6 +97,19 @@ class Mixture(Rule):
             result[members] = self.weigh(held, presence[rows][:, members], target[rows], self.common_[members])
         return result
 
+    def needed(self) -> np.ndarray | None:
+        """Members with weight for some set of present views; nothing where there are more sets than are looked at."""
+        views = self.sees_.shape[1]
+        if views > _views.MOST_VIEWS:
+            return None
+        sets = _views.patterns(views)
+        return np.asarray(np.any([self._one(one, (self.sees_ & one).any(axis=1)) > 0 for one in sets], axis=0))
+
+    def keep(self, members: np.ndarray) -> None:
+        """Forget all members but some."""
+        self.sees_, self.weights_ = self.sees_[members], self.weights_[:, members]
+        self.common_, self.loss_ = self.common_[members], self.loss_[members]
+
     def row_weights(self, presence: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Weights (rows, members), zero where a member is absent, one in sum where any is present."""
         result = np.zeros(presence.shape)

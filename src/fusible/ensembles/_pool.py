@@ -120,7 +120,7 @@ def _fit(rows: Rows, target: np.ndarray, strength: float) -> Pool:
     base, context = rows.base, rows.context
     features = rows.features if strength > 0 else np.empty((len(target), 0))
     wanted = np.eye(classes)[target]
-    weight, whole, total = rows.weight[:, None], rows.whole, float(rows.weight.sum())
+    weight, whole, total = rows.weight[:, None], rows.whole, float(rows.weight.sum()) or 1.0
     shapes = ((1 + members, members), (2, classes), (features.shape[1], classes))
     shrink = (1.0, 1.0, 1.0 / strength if strength > 0 else 1.0)
     edges = np.cumsum([int(np.prod(shape)) for shape in shapes])

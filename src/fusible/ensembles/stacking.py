@@ -137,5 +137,5 @@ def _deviations(scores: np.ndarray, presence: np.ndarray, prior: float, scale: f
     away = np.where(presence, scores - mean[:, None], 0.0) / scale
     absent = (~presence).astype(float)
     moved = np.concatenate([away, (mean - prior)[:, None] / scale], axis=1)
-    crossed = (moved[:, :, None] * absent[:, None, :]).reshape(len(scores), -1)
+    crossed = (moved[:, :, None] * absent[:, None, :]).reshape(len(scores), moved.shape[1] * absent.shape[1])
     return mean, np.concatenate([moved, absent, crossed], axis=1)

@@ -65,7 +65,7 @@ def corrupt(item: str | Media, modality: str, name: str, severity: int, seed: in
 
 
 def corrupt_table(frame: pd.DataFrame, severity: int, seed: int = 0) -> pd.DataFrame:
-    """Lose cells: each becomes NaN (None in columns of text) with the severity's share; rows of equal content alike.
+    """Lose cells: each becomes NaN with the severity's share; rows of equal content alike.
 
     >>> frame = pd.DataFrame({"size": [1.0, 2.0], "shop": ["a", "b"]})
     >>> corrupt_table(frame, 5).shape

@@ -70,11 +70,11 @@ def _probed(context: Context, view: View, candidate: Candidate, inner: Encoder, 
     rows = context.present([view], context.split.valid)
     if not len(rows):
         return None
-    backward = context.target.backward
+    backward, original = context.target.backward, context.target.original
     truth = context.learned[rows]
     alone, within = (_probe(context, view, encoder, rows) for encoder in (candidate.encoder, inner))
     difference = bootstrap.paired(
-        context.metric, context.task, backward(truth), backward(within), backward(alone), seed=context.seed
+        context.metric, context.task, original(truth), backward(within), backward(alone), seed=context.seed
     )
     sign = METRICS[context.metric].sign
     scores = [sign * context.score(truth, scores) for scores in (alone, within)]

@@ -60,7 +60,7 @@ def confidence(context: Context, a: Fitted, b: Fitted, rows: np.ndarray) -> floa
     difference = bootstrap.paired(
         context.metric,
         context.task,
-        backward(context.learned[rows]),
+        context.target.original(context.learned[rows]),
         backward(a.held_out[rows]),
         backward(b.held_out[rows]),
         threshold=threshold_of(context, a),

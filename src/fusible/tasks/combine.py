@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -14,7 +15,7 @@ from fusible.ensembles._base import Rule
 from fusible.errors import ConfigError
 from fusible.evaluation.calibration import temperature
 from fusible.tasks.context import Context, Fitted, empty_scores
-from fusible.tasks.nodes import EnsembleNode, encodings, labelled_views, predictions, sight
+from fusible.tasks.nodes import EnsembleNode, encodings, labelled_views, predictions, seeing, sight
 
 
 def members_of(rule: str, views: list[Fitted], candidates: list[Fitted], strategies: list[Fitted]) -> list[Fitted]:
@@ -46,7 +47,7 @@ def fit_ensemble(
         held_out[fold] = node.rule.predict(
             predictions(node.members, scores, told.present[fold], node.temperatures, context.task, told.of(fold))
         )
-    node = _fit_rule(context, name, rule, members, rows, told)
+    node = _pruned(_fit_rule(context, name, rule, members, rows, told))
     return Fitted(name, family, node, held_out, time.perf_counter() - start)
 
 
@@ -88,6 +89,19 @@ def _fit_rule(
     given = predictions(nodes, scores, told.present[rows], temperatures, context.task, told.of(rows))
     part.fit(given, truth, context.task)
     return EnsembleNode(name, context.task, part.prior_, part, rule, nodes, tuple(temperatures))
+
+
+def _pruned(node: EnsembleNode) -> EnsembleNode:
+    """The node without members that cannot count, provided that its views stay as they are."""
+    needed = node.rule.needed()
+    if needed is None or needed.all():
+        return node
+    kept = [place for place, wanted in enumerate(needed) if wanted]
+    members = tuple(node.members[place] for place in kept)
+    if [view.name for view in seeing(members)[0]] != [view.name for view in seeing(node.members)[0]]:
+        return node
+    node.rule.keep(needed)
+    return replace(node, members=members, temperatures=tuple(node.temperatures[place] for place in kept))
 
 
 def _temperature(context: Context, member: Fitted, rows: np.ndarray) -> float:

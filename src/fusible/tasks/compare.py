@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from fusible.data.cache import ArrayCache
 from fusible.data.dataset import Dataset
 from fusible.data.read import read
 from fusible.data.split import Split, make_split
-from fusible.errors import ConfigError, TargetError
+from fusible.errors import ConfigError, MissingExtraError, TargetError
 from fusible.evaluation import metrics
 from fusible.evaluation.cost import Stages
 from fusible.evaluation.study import StudyResult
@@ -111,6 +112,8 @@ def compare(
     """
     start = time.perf_counter()
     limit = seconds_of(budget)
+    if limit is not None and find_spec("optuna") is None:
+        raise MissingExtraError.of("optuna", "search", "--budget")
     context, used = prepare(
         data, target, columns, views, metric, seed, device=device, workers=workers, cache=cache, progress=progress
     )
@@ -170,7 +173,9 @@ def fit_strategies(
     stages = Stages()
     with stages("encode"):
         names, reasons = encoders_of(context, views, encoders)
-        ready = {v.name: [(n, ready_encoder(context, v, n)) for n in names[v.name]] for v in views}
+        tokens = plan.reads_tokens
+        ready = {v.name: [(n, ready_encoder(context, v, n, tokens=tokens)) for n in names[v.name]] for v in views}
+        plan = strategies.narrowed(context, plan, ready)
     if context.task.kind == "regression":
         with stages("transform"):
             with_best_transform(context, views)
@@ -178,7 +183,8 @@ def fit_strategies(
         candidates = {v.name: [fit_single(context, v, n, e) for n, e in ready[v.name]] for v in views}
         best = {name: represent(context, found) for name, found in candidates.items()}
     chosen = [best_input(context, candidates[view.name]) for view in views]
-    fitted = [*best.values(), *strategies.fit(context, plan, candidates, best, chosen, stages, budget)]
+    inputs = [candidate for candidate in chosen if candidate.encoder.encodes]
+    fitted = [*best.values(), *strategies.fit(context, plan, candidates, best, inputs, stages, budget)]
     return Study(context, views, candidates, chosen, fitted, reasons, stages)
 
 

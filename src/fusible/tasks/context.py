@@ -74,7 +74,7 @@ class Context:
     def score(self, truth: np.ndarray, scores: np.ndarray, threshold: float | None = None) -> float:
         """Score predictions in learned units, in original units, by the study's metric; greater is better."""
         value = metrics.score(
-            self.metric, self.task, self.target.backward(truth), self.target.backward(scores), threshold
+            self.metric, self.task, self.target.original(truth), self.target.backward(scores), threshold
         )
         return value * metrics.METRICS[self.metric].sign
 

@@ -11,7 +11,7 @@ from fusible.encoders._resolve import part_name, resolve
 from fusible.errors import ConfigError, DataError, SchemaError
 from fusible.tasks.context import Context
 from fusible.training.loop import seeded
-from fusible.types import View
+from fusible.types import Modality, View
 
 
 def encoders_of(
@@ -33,10 +33,11 @@ def encoders_of(
     return names, reasons
 
 
-def ready_encoder(context: Context, view: View, name: str) -> Encoder:
+def ready_encoder(context: Context, view: View, name: str, *, tokens: bool = False) -> Encoder:
     """Build an encoder, let it learn vocabulary or statistics from training items, decode and encode its view.
 
-    Frozen encoders encode every distinct item now, through the cache; trained ones only have them decoded.
+    Frozen encoders encode every distinct item now, through the cache, with `tokens` as sequences too, so that whoever
+    reads either later finds it; trained ones only have them decoded.
     """
     items = context.source.training_items(view, context.split.train)
     if not len(items):
@@ -48,7 +49,8 @@ def ready_encoder(context: Context, view: View, name: str) -> Encoder:
         except DataError as error:  # an encoder learns from the items it can read, and raises where there is none
             raise _nothing(view, f" ({error})") from error
     if not encoder.predicts:
-        context.source.feed(view, encoder, encoded=encoder.frozen)
+        sequences = tokens and encoder.frozen and view.modality is not Modality.TABLE
+        context.source.feed(view, encoder, encoded=encoder.frozen, tokens=sequences)
     if not len(context.present([view], context.split.train)):
         raise _nothing(view)
     return encoder

@@ -24,7 +24,7 @@ def examples(context: Context, scores: np.ndarray, threshold: float | None) -> l
     picked = np.sort(np.random.default_rng(context.seed).permutation(len(test))[:SHOWN])
     values = context.target.backward(scores)
     decided = metrics.decide(context.task, values, threshold)
-    truth = context.target.backward(context.learned[test])
+    truth = context.target.original(context.learned[test])
     return [
         {
             "title": f"row {test[k]}",
@@ -47,7 +47,7 @@ def contrasts(
     """
     if context.task.kind == "regression" or len(scores) < 2:
         return []
-    truth = context.target.backward(context.learned[context.split.test])
+    truth = context.target.original(context.learned[context.split.test])
     decided = {
         name: metrics.decide(context.task, context.target.backward(given), thresholds.get(name))
         for name, given in scores.items()

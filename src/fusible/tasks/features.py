@@ -10,6 +10,7 @@ import numpy as np
 
 from fusible import registry
 from fusible.encoders._base import Encoder
+from fusible.errors import DataError
 from fusible.networks._base import Network
 from fusible.tasks.aligned import aligner_of, build_aligner, fit_quietly, fitting_rows, is_trained, room
 from fusible.tasks.build import JOINT, build_network
@@ -93,6 +94,11 @@ def _network(
     projections: dict[str, Any] = {}
     imputes = aligner_name == IMPUTE
     if plus:
+        if not _enough(feeds, rows, operator):
+            raise DataError(
+                f"feature:{operator}: expected two training rows or more of each view in which another view is there, "
+                "too, got fewer: there is nothing to align; leave the strategy out"
+            )
         vectors = {view: pooled(feed, rows) for view, feed in feeds.items()}
         aligner = build_aligner(aligner_of(aligner_name), room(vectors), len(rows), context.seed, context.device)
         said = fit_quietly(aligner, vectors)

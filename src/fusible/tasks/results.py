@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusible.encoders._base import Encoder
 from fusible.evaluation import bootstrap, metrics
 from fusible.evaluation.study import Difference, StrategyResult, StudyResult
 from fusible.evaluation.verdict import NO_EVIDENCE, statement, verdict
@@ -21,16 +22,18 @@ from fusible.tasks.choose import choose, kept, threshold_of
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.examples import contrasts, examples
 from fusible.tasks.model import Model
+from fusible.tasks.nodes import NetworkNode
 from fusible.tasks.robustness import study_robustness
 from fusible.tasks.settings import describe
 from fusible.tasks.source import Source
-from fusible.types import Role
+from fusible.types import Role, View
 
 if TYPE_CHECKING:
     from fusible.tasks.compare import Study
 
 SAMPLE = 64
 """Test rows on which prediction is timed, decoding and encoding included, nothing cached."""
+Seen = tuple[str, int, bool, bool]
 PACKAGES = ("fusible", "torch", "numpy", "scikit-learn", "lightgbm", "transformers", "pyarrow", "pandas")
 
 
@@ -48,7 +51,7 @@ def study_result(study: Study, *, command: str, keep: str | None = None, robust:
         difference = _difference(context, auto, single, scores)
     chosen = next(row for row in rows if row.name == auto.name)
     rows.append(_as_auto(chosen, why))
-    backward = context.target.backward
+    backward, original = context.target.backward, context.target.original
     settled = NO_EVIDENCE if auto is single else verdict(difference)
     result = StudyResult(
         task=context.task,
@@ -69,7 +72,7 @@ def study_result(study: Study, *, command: str, keep: str | None = None, robust:
         command=command,
         versions=versions(),
         seconds=dict(study.stages.seconds),
-        truth=backward(context.learned[context.split.test]),
+        truth=original(context.learned[context.split.test]),
         predictions={name: backward(s) for name, s in scores.items()},
         examples=examples(context, scores[auto.name], threshold_of(context, auto)),
         contrasts=_contrasts(study, scores),
@@ -86,10 +89,10 @@ def study_result(study: Study, *, command: str, keep: str | None = None, robust:
 
 
 def _row(context: Context, fitted: Fitted, scores: np.ndarray, speed: float) -> StrategyResult:
-    backward, threshold = context.target.backward, threshold_of(context, fitted)
-    truth, predicted = backward(context.learned[context.split.test]), backward(scores)
+    backward, original, threshold = context.target.backward, context.target.original, threshold_of(context, fitted)
+    truth, predicted = original(context.learned[context.split.test]), backward(scores)
     valid = context.split.valid
-    held = (backward(context.learned[valid]), backward(fitted.held_out[valid]))
+    held = (original(context.learned[valid]), backward(fitted.held_out[valid]))
     interval = partial(bootstrap.interval, context.metric, context.task, threshold=threshold, seed=context.seed)
     return StrategyResult(
         name=fitted.name,
@@ -122,7 +125,7 @@ def _difference(context: Context, a: Fitted, b: Fitted, scores: dict[str, np.nda
     return bootstrap.paired(
         context.metric,
         context.task,
-        backward(context.learned[context.split.test]),
+        context.target.original(context.learned[context.split.test]),
         backward(scores[a.name]),
         backward(scores[b.name]),
         threshold=threshold_of(context, a),
@@ -135,24 +138,37 @@ def _speeds(context: Context, fitted: Sequence[Fitted]) -> dict[str, float]:
     """Rows per second at prediction: the strategy's encoders on a sample, each timed once, and its own part."""
     rows = context.split.test[:SAMPLE]
     part = Source(context.source.dataset.take(rows), workers=context.source.workers, device=context.device)
-    everything = np.arange(len(rows))
-    encoding: dict[tuple[str, int, bool], float] = {}
+    encoding = _encoding_seconds(part, fitted)
     speeds = {}
     for item in fitted:
-        seconds = 0.0
-        for leaf in item.node.leaves():
-            live = set(getattr(leaf, "live", ()))
-            for view, encoder in leaf.inputs():
-                key = (view.name, id(encoder), view.name in live)
-                if key not in encoding and not encoder.predicts:
-                    start = time.perf_counter()
-                    part.feed(view, encoder, encoded=view.name not in live)
-                    encoding[key] = time.perf_counter() - start
-                seconds += encoding.get(key, 0.0)
+        seconds = sum(encoding[key] for key in _seen(item))
         start = time.perf_counter()
-        item.node.scores(part, everything)
+        item.node.scores(part, np.arange(len(rows)))
         speeds[item.name] = len(rows) / max(1e-9, seconds + time.perf_counter() - start)
     return speeds
+
+
+def _encoding_seconds(part: Source, fitted: Sequence[Fitted]) -> dict[Seen, float]:
+    """Seconds that each encoder takes; vectors before sequences, from which they would be had for nothing."""
+    every = {key: pair for item in fitted for key, pair in _seen(item).items()}
+    found = {}
+    for key in sorted(every, key=lambda key: key[3]):
+        view, encoder = every[key]
+        start = time.perf_counter()
+        part.feed(view, encoder, encoded=not key[2], tokens=key[3])
+        found[key] = time.perf_counter() - start
+    return found
+
+
+def _seen(item: Fitted) -> dict[Seen, tuple[View, Encoder]]:
+    """What the strategy's networks see, each once, by view, encoder, whether it is live, whether as sequences."""
+    found = {}
+    for leaf in item.node.leaves():
+        if isinstance(leaf, NetworkNode):
+            for view, encoder in leaf.inputs():
+                key = (view.name, id(encoder), view.name in leaf.live, leaf.network.reads_tokens)
+                found[key] = (view, encoder)
+    return found
 
 
 def _model(study: Study, auto: Fitted, result: StudyResult) -> Model:

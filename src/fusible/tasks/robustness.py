@@ -55,7 +55,10 @@ class RobustnessSettings:
         if len(self.rates) < 2 or self.rates[0] != 0 or list(self.rates) != sorted({*self.rates}) or self.rates[-1] > 1:
             raise ConfigError(f"missing rates: expected shares that rise from 0 to at most 1, got {self.rates}")
         if min(self.draws, self.rows, self.corrupted_rows) < 1:
-            raise ConfigError("robustness: draws, rows and corrupted_rows must be at least 1")
+            raise ConfigError(
+                "robustness: draws, rows and corrupted_rows must be at least 1, "
+                f"got {self.draws}, {self.rows} and {self.corrupted_rows}"
+            )
 
 
 def study_robustness(
@@ -81,7 +84,7 @@ def study_ground(context: Context, fitted: Sequence[Fitted]) -> tuple[Ground, li
     others = ~np.isin(np.arange(context.source.dataset.rows), test)
     source = context.source.replacing({}).hiding({view.name: others for view in views if context.source.data(view)})
     source.problems, source.counts = [], dict(source.counts)
-    truth = context.target.backward(context.learned[test])
+    truth = context.target.original(context.learned[test])
     return Ground(source, test, truth, context.target, context.metric, views, context.seed), subjects
 
 
@@ -116,7 +119,8 @@ def measure(
     start = time.perf_counter()
     if baseline is not None and baseline not in {subject.name for subject in subjects}:
         raise ConfigError(f"baseline {baseline!r}: expected one of {[subject.name for subject in subjects]}")
-    for subject in subjects:
+    shared, memory = remembering(subjects)
+    for subject in shared:  # while every view is there: what is first encoded with a view hidden lacks its items
         subject.node.prepare(ground.source)
     total, held = len(ground.rows), _affordable(ground, subjects, settings)
     ground = ground.part(_sample(total, held, ground.seed))
@@ -135,7 +139,6 @@ def measure(
         result.notes.append(f"measured on a seeded sample of {held} of {total} rows")
     if len(names) > MOST_VIEWS:
         result.notes.append(f"{len(names)} views: each alone, all but one and all are scored, not every subset")
-    shared, memory = remembering(subjects)
     if settings.missing:
         ledgers = [Ledger(ground, subject) for subject in shared]
         with stage(progress, "subsets of views", len(subsets(names))) as bar:

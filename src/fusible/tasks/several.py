@@ -21,6 +21,8 @@ from fusible.tasks.source import Progress, stage
 
 INDIFFERENT = frozenset({"progress", "cache", "workers", "command"})
 """Options that change how a study runs, and nothing in what it finds."""
+RESERVED = frozenset({"report.html", "studies.json"})
+"""What stands beside the folders of studies."""
 TO_SOME = ("columns", "views", "encoders", "strategies")
 """Options that name columns or views, which not every table has."""
 
@@ -102,6 +104,7 @@ def plan(
 ) -> list[Table]:
     """Name the tables, give each its target and the options that fit it, and read each once to check them."""
     named = dict(tables) if isinstance(tables, Mapping) else dict(zip(_names(tables), tables, strict=True))
+    _check_names(list(named))
     if len(named) < 2:
         raise ConfigError(f"comparing over several tables: expected at least two, got {len(named)}; use compare")
     targets = [target] if isinstance(target, str) else list(target)
@@ -143,6 +146,21 @@ def _names(tables: Sequence[Any]) -> list[str]:
             name = f"{base}-{number}"
         names.append(name)
     return names
+
+
+def _check_names(names: Sequence[Any]) -> None:
+    """Refuse names that could not all be folders beside the report."""
+    taken: dict[str, str] = {}
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w .-]*", name) or name.casefold() in RESERVED:
+            raise ConfigError(
+                f"table name {name!r}: expected a word, for it names a folder: letters, digits, '_', '-', '.', spaces"
+            )
+        if name.casefold() in taken:
+            raise ConfigError(
+                f"table names {taken[name.casefold()]!r} and {name!r}: expected names that differ in more than case"
+            )
+        taken[name.casefold()] = name
 
 
 def _fitting(data: Any, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def pattern_shift(
     if baseline is not None and baseline not in {f.name for f in study.fitted}:
         raise ConfigError(f"baseline {baseline!r}: expected one of {[f.name for f in study.fitted]}")
     rows = context.split.test
-    truth = context.target.backward(context.learned[rows])
+    truth = context.target.original(context.learned[rows])
     scored: dict[str, list[Any]] = {}
     for pattern in (train, test):
         source = context.source.hiding(_masks(context, rows, pattern, seed + 1))

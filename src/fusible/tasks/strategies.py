@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fusible import registry
+from fusible.encoders._base import Encoder
 from fusible.errors import ConfigError, TooLargeError
 from fusible.evaluation.cost import Stages
 from fusible.tasks.aligned import check_aligner
@@ -30,6 +31,11 @@ class Plan:
     networks: tuple[str, ...] = ()
     named: bool = True
     """Whether its owner named the strategies: what cannot be fitted is then an error, else a note."""
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether a feature-level strategy reads sequences of tokens of encoded views."""
+        return any("+" not in name and registry.get("fusion", name).reads_tokens for name in self.features)
 
 
 def plan(wanted: Sequence[str] | None, views: int) -> Plan:
@@ -69,6 +75,30 @@ def plan(wanted: Sequence[str] | None, views: int) -> Plan:
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
+
+
+def narrowed(context: Context, chosen_plan: Plan, ready: Mapping[str, Sequence[tuple[str, Encoder]]]) -> Plan:
+    """The plan without operators and networks where fewer than two views have an encoding; notes name those without.
+
+    `ready` {view: its encoders with their names}: one that only predicts, like trees, gives a view no width. Raises
+    `ConfigError` where what cannot be fitted was named.
+    """
+    blind = {view: pairs[0][0] for view, pairs in ready.items() if not any(e.encodes for _, e in pairs)}
+    if not blind or not (chosen_plan.features or chosen_plan.networks):
+        return chosen_plan
+    said = {view: f"{name} gives predictions, no encoding" for view, name in blind.items()}
+    seen = [view for view in ready if view not in blind]
+    if len(seen) < 2 and chosen_plan.named:
+        view, why = next(iter(said.items()))
+        got = repr(seen[0]) if seen else "none"
+        raise ConfigError(
+            f"fusion operators: expected two views with encodings, got {got} only; view {view!r}: {why}: "
+            "take another --encoder for it, or name strategies model:<rule> only"
+        )
+    context.notes += [
+        f"view {view!r} is left out of feature-level and end-to-end fusion: {why}" for view, why in said.items()
+    ]
+    return chosen_plan if len(seen) > 1 else replace(chosen_plan, features=(), networks=())
 
 
 def fit(

@@ -59,12 +59,19 @@ class Target:
         return learned
 
     def backward(self, scores: np.ndarray) -> np.ndarray:
-        """Learned units -> original units (regression); probabilities pass."""
+        """Predictions, learned units -> original units (regression), kept near training ones; probabilities pass."""
+        return self._undone(scores, self.low, self.high)
+
+    def original(self, learned: np.ndarray) -> np.ndarray:
+        """Known targets, learned units -> original units: undoes `forward` wherever they lie."""
+        return self._undone(learned, -np.inf, np.inf)
+
+    def _undone(self, learned: np.ndarray, low: float, high: float) -> np.ndarray:
         if self.task.kind != "regression":
-            return scores
-        z = np.clip(scores * self.scale + self.mean, self.low, self.high)
-        original: np.ndarray = np.exp(z) if self.transform == "log" else z
-        return original
+            return learned
+        z = np.clip(learned * self.scale + self.mean, low, high)
+        values: np.ndarray = np.exp(z) if self.transform == "log" else z
+        return values
 
     def labels(self) -> list[Any]:
         """Class labels as the table has them: whole numbers, booleans or strings."""
