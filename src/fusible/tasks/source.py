@@ -104,10 +104,10 @@ class Source:
     def feed(self, view: View, encoder: Encoder, *, encoded: bool, tokens: bool = False) -> Feed:
         """The view for a network: encoded once now (`encoded`), or decoded, to be encoded within the network.
 
-        With `tokens`, encoded sequences too, of at most `STEPS` tokens an item; asked for first, they also serve whoever
-        asks for vectors later. Feeds are remembered per encoder
-        object; `forget` drops those of an encoder whose weights change. Decoded items serve every encoder that decodes
-        alike: copies that are trained apart decode nothing again.
+        With `tokens`, encoded sequences too, of at most `STEPS` tokens an item; asked for first, they also serve those
+        who ask for vectors later. Feeds are remembered per encoder object; `forget` drops those of an encoder whose
+        weights change. Decoded items serve every encoder that decodes alike: copies that are trained apart decode
+        nothing again.
         """
         kind = ("tokens" if tokens else "encoded") if encoded else "decoded"
         key = (view.name, id(encoder), kind)
