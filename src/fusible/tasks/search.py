@@ -76,10 +76,8 @@ def search(
     context: Context, candidates: dict[str, list[Candidate]], seconds: float
 ) -> tuple[list[Fitted], list[Trial]]:
     """Try combinations until `seconds` are over; the best few as fitted strategies, and everything that was tried."""
-    try:
-        import optuna
-    except ImportError:
-        raise ConfigError("--budget needs the package optuna: pip install 'fusible[search]'") from None
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=context.seed, n_startup_trials=WARM),
