@@ -11,6 +11,7 @@ ROOT = Path(fusible.__file__).parent
 FOUNDATION = {"types", "errors", "registry"}
 RANK = {
     "data": 0,
+    "index": 0,
     "encoders": 1,
     "alignment": 2,
     "fusion": 3,

@@ -1,8 +1,10 @@
 """Fusible: cross-modal fusion that tells you whether it helps.
 
 >>> import fusible
->>> print(*sorted(fusible.__all__))
-align compare compare_all demo evaluate explain fit inspect load load_aligner predict read robustness
+>>> print(*sorted(fusible.__all__)[:10])
+align build_index compare compare_all demo evaluate explain fit fit_retrieval inspect
+>>> print(*sorted(fusible.__all__)[10:])
+load load_aligner load_retriever open_index predict read robustness
 """
 
 from __future__ import annotations
@@ -19,21 +21,29 @@ if TYPE_CHECKING:
     from fusible.data.read import read
     from fusible.tasks.aligner import load_aligner
     from fusible.tasks.folder import load
+    from fusible.tasks.indexing import build_index
     from fusible.tasks.inspect import inspect
+    from fusible.tasks.retrieval import fit_retrieval
+    from fusible.tasks.retriever import load_retriever
+    from fusible.tasks.searching import open_index
 
 __version__ = "0.1.0"
 
 __all__ = [
     "align",
+    "build_index",
     "compare",
     "compare_all",
     "demo",
     "evaluate",
     "explain",
     "fit",
+    "fit_retrieval",
     "inspect",
     "load",
     "load_aligner",
+    "load_retriever",
+    "open_index",
     "predict",
     "read",
     "robustness",
@@ -41,16 +51,20 @@ __all__ = [
 
 _PLACES = {
     "align": "fusible.apps.align",
+    "build_index": "fusible.tasks.indexing",
     "compare": "fusible.apps.study",
     "compare_all": "fusible.apps.several",
     "demo": "fusible.apps.study",
     "explain": "fusible.apps.explain",
     "fit": "fusible.apps.study",
+    "fit_retrieval": "fusible.tasks.retrieval",
     "evaluate": "fusible.apps.models",
     "predict": "fusible.apps.models",
     "inspect": "fusible.tasks.inspect",
     "load": "fusible.tasks.folder",
     "load_aligner": "fusible.tasks.aligner",
+    "load_retriever": "fusible.tasks.retriever",
+    "open_index": "fusible.tasks.searching",
     "read": "fusible.data.read",
     "robustness": "fusible.apps.robustness",
 }

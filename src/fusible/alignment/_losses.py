@@ -119,22 +119,40 @@ def reconstruction_loss(decoded: Sequence[torch.Tensor], inputs: Sequence[torch.
 
 
 def info_nce(
-    one: torch.Tensor, other: torch.Tensor, scale: torch.Tensor, positive: torch.Tensor | None = None
+    one: torch.Tensor,
+    other: torch.Tensor,
+    scale: torch.Tensor,
+    positive: torch.Tensor | None = None,
+    hardness: float = 0.0,
 ) -> torch.Tensor:
     """Symmetrical cross-entropy of picking the partner of each row among the batch, by scaled cosine.
 
     InfoNCE (van den Oord et al., 2018) as in CLIP (Radford et al., 2021). `positive` (rows, rows) bool marks all
-    pairs that belong together; a row with several has an even target over them. Default: the diagonal.
+    pairs that belong together; a row with several has an even target over them. Default: the diagonal. With `hardness`
+    strangers weigh as exp(hardness x cosine), relative to their mean (Robinson et al., 2021, "Contrastive learning with
+    hard negative samples").
 
     >>> rows = torch.eye(2)
     >>> round(float(info_nce(rows, rows, torch.tensor(0.0))), 4)  # no scale: a guess among two
     0.6931
     """
-    logits = scale.double() * cosines(one, other)
+    near = cosines(one, other)
+    logits = scale.double() * near
     target = _targets(positive, logits)
-    there = functional.cross_entropy(logits, target / target.sum(dim=1, keepdim=True))
-    back = functional.cross_entropy(logits.T, target.T / target.T.sum(dim=1, keepdim=True))
+    there, back = (_harder(*both, hardness) for both in ((logits, near, target), (logits.T, near.T, target.T)))
+    there = functional.cross_entropy(there, target / target.sum(dim=1, keepdim=True))
+    back = functional.cross_entropy(back, target.T / target.T.sum(dim=1, keepdim=True))
     return (there + back) / 2
+
+
+def _harder(logits: torch.Tensor, near: torch.Tensor, target: torch.Tensor, hardness: float) -> torch.Tensor:
+    """Logits whose strangers have the logarithm of their weight added; weights have mean one per row."""
+    if not hardness:
+        return logits
+    strange = target == 0
+    raised = (hardness * near.detach()).masked_fill(~strange, -torch.inf)
+    mean = raised.logsumexp(dim=1, keepdim=True) - strange.sum(dim=1, keepdim=True).log()
+    return torch.where(strange, logits + raised - mean, logits)
 
 
 def sigmoid_loss(

@@ -35,8 +35,9 @@ class ContrastiveObjective(Objective):
 
     by_loss: ClassVar[bool] = True
 
-    def __init__(self, loss: str, identities: Sequence[np.ndarray]) -> None:
+    def __init__(self, loss: str, identities: Sequence[np.ndarray], hardness: float = 0.0) -> None:
         super().__init__()
+        self.hardness = hardness
         scale, bias = START[loss]
         self.loss = loss
         self.identities = [torch.from_numpy(numbers) for numbers in identities]
@@ -65,7 +66,7 @@ class ContrastiveObjective(Objective):
 
     def _pair(self, one: torch.Tensor, other: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
         if self.bias is None:
-            return info_nce(one, other, self.scale, positive)
+            return info_nce(one, other, self.scale, positive, self.hardness)
         return sigmoid_loss(one, other, self.scale, self.bias, positive)
 
 
@@ -77,6 +78,7 @@ class Contrastive(DeepAligner):
     partners of one another, not as strangers. A row counts with the views that it has.
     `space` is "correlation": a linear CCA (for more than two views: MCCA) of the outputs of length one, whose
     components are uncorrelated and ordered; or "cosine": these outputs as they are, for retrieval by cosine.
+    `hardness`: how much more strangers that look alike weigh in InfoNCE (Robinson et al., 2021); 0 is plain.
     `temperature_` is what was learned. The epoch kept has the least loss on validation rows. Other parameters as of
     `DeepAligner`.
 
@@ -97,6 +99,7 @@ class Contrastive(DeepAligner):
         *,
         loss: str = "infonce",
         space: str = "correlation",
+        hardness: float = 0.0,
         hidden: Sequence[int] = (800, 800),
         dropout: float = 0.2,
         input_dropout: float = 0.0,
@@ -134,6 +137,7 @@ class Contrastive(DeepAligner):
         )
         self.loss = loss
         self.space = space
+        self.hardness = hardness
 
     @property
     def _unit(self) -> bool:
@@ -142,10 +146,12 @@ class Contrastive(DeepAligner):
     def _check_settings(self, views: Views) -> None:
         super()._check_settings(views)
         expect(self._name, "loss", self.loss, f"one of {', '.join(START)}", self.loss in START)
+        hard = self.hardness >= 0 and (self.loss == "infonce" or not self.hardness)
+        expect(self._name, "hardness", self.hardness, "0 or more, above 0 with the loss infonce only", hard)
         expect(self._name, "space", self.space, "correlation or cosine", self.space in {"correlation", "cosine"})
 
     def _objective(self, views: Views, standards: list[Standardise]) -> Objective:
-        return ContrastiveObjective(self.loss, [contents(array, views.rows) for array in views.arrays])
+        return ContrastiveObjective(self.loss, [contents(array, views.rows) for array in views.arrays], self.hardness)
 
     def _learned(self, objective: Objective) -> None:
         assert isinstance(objective, ContrastiveObjective)

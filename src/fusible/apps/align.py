@@ -1,4 +1,4 @@
-"""The Python face of alignment: `align`, which also writes what it found."""
+"""The Python face and the command of alignment: `align`, which also writes what it found."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fusible.errors import DataError
+import typer
+
+from fusible.apps import options
+from fusible.apps.output import print_json, quiet_stdout
+from fusible.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,3 +72,80 @@ def write_alignment(result: Alignment, place: Path) -> None:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def command(
+    context: typer.Context,
+    data: options.Data,
+    views: options.Aligned = None,
+    method: Annotated[
+        str | None, typer.Option("--method", "-m", help="Aligner (default: cca for two views, mcca for more).")
+    ] = None,
+    components: Annotated[
+        int | None, typer.Option("--components", min=1, help="Dimensions of the common space (default: chosen).")
+    ] = None,
+    for_search: Annotated[
+        bool, typer.Option("--for-search", help="Fit what finds most, for `fusible index`, and calibrate it.")
+    ] = False,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="With --for-search: items of one class belong together.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="Folder to write.")] = None,
+    column: options.Columns = None,
+    view: options.Views = None,
+    encoder: options.Encoders = None,
+    device: options.Device = "cpu",
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    cache: options.Cache = None,
+    json: options.Json = False,
+) -> None:
+    """Say what views share: held-out canonical correlations; with -o also OUT/report.html and OUT/aligner/.
+
+    With --for-search: how well views find one another, and with -o OUT/retriever/ for `fusible index`.
+    """
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    given: dict[str, Any] = {
+        "columns": options.parse_columns(column),
+        "join": options.parse_views(view),
+        "encoders": options.parse_encoders(encoder),
+        "seed": seed,
+        "output": output,
+        "device": device,
+        "workers": workers,
+        "cache": cache,
+        "progress": RichProgress(),
+        "command": context.obj,
+    }
+    if for_search and components is not None:
+        raise ConfigError("--components: chosen on validation rows with --for-search; leave it out")
+    if target is not None and not for_search:
+        raise ConfigError("--target: goes with --for-search; alignment by itself needs none")
+    with quiet_stdout(json):
+        if for_search:
+            found: Any = fusible.fit_retrieval(data, views, target=target, methods=method and [method], **given)
+        else:
+            found = fusible.align(data, views, method, components=components, **given)
+    if json:
+        print_json(found.to_json())
+        return
+    _show(found, output, for_search=for_search)
+
+
+def _show(found: Any, output: Path | None, *, for_search: bool) -> None:
+    from rich.console import Console
+
+    if for_search:
+        from fusible.report.retrieval import print_retrieval
+
+        print_retrieval(found, Console())
+    else:
+        from fusible.report.alignment import print_alignment
+
+        print_alignment(found, Console())
+    if output is not None and for_search:
+        typer.echo(f"retriever: {output / 'retriever'}")
+    elif output is not None:
+        typer.echo(f"report:  {output / 'report.html'}\naligner: {output / 'aligner'}")

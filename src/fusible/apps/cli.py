@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fusible.apps import explain, options
+from fusible.apps import align, explain, options, retrieval
 from fusible.apps.output import check_suffix, print_json, quiet_stdout, warn, write_table
 from fusible.errors import FusibleError
 
@@ -215,60 +215,9 @@ def evaluate(
         print_robustness(found)
 
 
-@app.command()
-def align(
-    context: typer.Context,
-    data: options.Data,
-    views: options.Aligned = None,
-    method: Annotated[
-        str | None, typer.Option("--method", "-m", help="Aligner (default: cca for two views, mcca for more).")
-    ] = None,
-    components: Annotated[
-        int | None, typer.Option("--components", min=1, help="Dimensions of the common space (default: chosen).")
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="Folder to write.")] = None,
-    column: options.Columns = None,
-    view: options.Views = None,
-    encoder: options.Encoders = None,
-    device: options.Device = "cpu",
-    seed: options.Seed = 0,
-    workers: options.Workers = None,
-    cache: options.Cache = None,
-    json: options.Json = False,
-) -> None:
-    """Say what views share: held-out canonical correlations; with -o also OUT/report.html and OUT/aligner/."""
-    import fusible
-    from fusible.apps.progress import RichProgress
-
-    with quiet_stdout(json):
-        result = fusible.align(
-            data,
-            views,
-            method,
-            components=components,
-            columns=options.parse_columns(column),
-            join=options.parse_views(view),
-            encoders=options.parse_encoders(encoder),
-            seed=seed,
-            output=output,
-            device=device,
-            workers=workers,
-            cache=cache,
-            progress=RichProgress(),
-            command=context.obj,
-        )
-    if json:
-        print_json(result.to_json())
-        return
-    from rich.console import Console
-
-    from fusible.report.alignment import print_alignment
-
-    print_alignment(result, Console())
-    if output is not None:
-        typer.echo(f"report:  {output / 'report.html'}\naligner: {output / 'aligner'}")
-
-
+app.command("align")(align.command)
+app.command("index")(retrieval.index)
+app.command("search")(retrieval.search)
 app.command("explain")(explain.command)
 
 

@@ -102,7 +102,7 @@ def align(
     store = cache if isinstance(cache, ArrayCache) else ArrayCache(Path(cache) if cache is not None else None)
     source = Source(dataset, cache=store, workers=workers or 4, device=device, progress=progress)
     with stages("encode"):
-        blocks, repeated = _blocks(source, chosen)
+        blocks, repeated = blocks_of(source, chosen)
         split = make_split(dataset, seed=seed, groups=blocks if repeated else None)
         learn = np.sort(np.concatenate([split.train, split.valid]))
         found, described = _encode(source, chosen, learn, dict(encoders or {}), seed)
@@ -122,7 +122,7 @@ def align(
     return result
 
 
-def _blocks(source: Source, views: Sequence[View]) -> tuple[np.ndarray, str]:
+def blocks_of(source: Source, views: Sequence[View]) -> tuple[np.ndarray, str]:
     """Which rows are not independent: those of one group, else those that share an item of the view that repeats most.
 
     Also what they share, in words, or nothing where all rows are alone. A view of fewer than `2 * FEWEST` items is a

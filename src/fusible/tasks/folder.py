@@ -124,6 +124,8 @@ def load(folder: str | Path) -> Model:
     with opened(Path(folder)) as (config, parts):
         if "aligner" in config:
             raise ModelFormatError(f"{folder}: holds an aligner, expected a model; use fusible.load_aligner")
+        if "retriever" in config:
+            raise ModelFormatError(f"{folder}: holds a retriever, expected a model; use fusible.load_retriever")
         parts.tree = dict(config["strategy"])
         target = Target.from_config(config["target"])
         columns, views = schema_of(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,11 +114,16 @@ def unpack_projection(packed: Packed, key: str, spec: Mapping[str, Any], inputs:
         raise ModelFormatError(
             f"config.yaml: {key}: expected {inputs} inputs as its encoder gives, got {spec.get('inputs')}"
         )
+    return unpack_module(packed, key, lambda: build_projection(spec))
+
+
+def unpack_module(packed: Packed, key: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """Rebuild a module by `build`, with the arrays under a key; shapes are checked before memory is taken."""
     with torch.device("meta"):
-        _match(build_projection(spec), packed, key)
-    projection = build_projection(spec)
-    _load(projection, packed, key)
-    return projection.eval().requires_grad_(False)
+        _match(build(), packed, key)
+    module = build()
+    _load(module, packed, key)
+    return module.eval().requires_grad_(False)
 
 
 def _encoder(packed: Packed, key: str, entry: Mapping[str, Any]) -> Encoder:

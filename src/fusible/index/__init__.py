@@ -1,0 +1,1 @@
+"""Storing what was encoded on disk, and finding the nearest of it."""

@@ -1,0 +1,90 @@
+"""Filters: an SQL condition on the user's own columns, and nothing else.
+
+A filter may come from a stranger. LanceDB evaluates expressions only (no statements, tables or subqueries), but ignores
+what follows one, crashes on chains of some thousand operators, and knows functions that take memory at will. So a
+filter is looked at first: balanced, of bounded size, functions from a list, own columns only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fusible.errors import ConfigError
+
+LONGEST = 200_000
+DEEPEST = 20
+OPERATORS = 200
+"""Most operators of a filter; the items of a list are free."""
+_FUNCTIONS = (
+    "abs array_contains array_has cast ceil char_length coalesce contains date_part date_trunc ends_with floor length "
+    "lower nullif power regexp_like round sqrt starts_with strpos substr to_date to_timestamp trim upper"
+)
+FUNCTIONS = frozenset(_FUNCTIONS.split())
+_BEFORE_LIST = frozenset({"in", "and", "or", "not", "between", "then", "else", "when", "case", "like", "ilike", "is"})
+_TYPES = frozenset({"decimal", "varchar", "char", "timestamp"})
+_TOKEN = re.compile(
+    r"\s+|(?P<text>'(?:[^']|'')*')|(?P<quoted>\"(?:[^\"]|\"\")*\"|`[^`]*`)|(?P<word>[^\W\d]\w*)"
+    r"|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<mark>--|/\*|.)",
+    re.DOTALL,
+)
+_LOGIC = frozenset({"and", "or", "not", "like", "ilike", "between", "is", "case", "when", "div", "mod", "xor"})
+
+
+def checked(where: str, columns: Iterable[str]) -> str:
+    """Return the filter in parentheses; raises `ConfigError` for what is no plain condition.
+
+    >>> checked("price < 20 and kind in ('a', 'b')", ["price", "kind"])
+    "(price < 20 and kind in ('a', 'b'))"
+    """
+    if not isinstance(where, str) or not where.strip():
+        raise ConfigError('filter: expected an SQL condition such as "price < 20", got an empty one')
+    if len(where) > LONGEST:
+        raise ConfigError(f"filter: {len(where)} characters, expected at most {LONGEST}")
+    tokens = [(match.lastgroup or "", match.group()) for match in _TOKEN.finditer(where)]
+    tokens = [(kind, text) for kind, text in tokens if kind]
+    _marks(tokens)
+    _words(tokens, list(columns))
+    return f"({where})"
+
+
+def unknown(name: str, columns: Iterable[str]) -> ConfigError:
+    """Error for a column that the index does not have."""
+    return ConfigError(f"filter: no column {name!r} in this index, expected one of {sorted(columns)}")
+
+
+def said(error: Exception, columns: Iterable[str]) -> ConfigError:
+    """One line from what LanceDB said about a filter."""
+    text = " ".join(str(error).split())
+    missing = re.search(r"No field named (.+?)\. ", text + " ")
+    if missing:
+        return unknown(missing.group(1).strip('"`'), columns)
+    inner = re.search(r"\((?:sql parser error: )?(Expected.*|.*ParserError.*)\)\s*$", text)
+    reason = inner.group(1) if inner else re.sub(r"^(Invalid input, |lance error: )+|, /\S+:\d+:\d+.*$", "", text)
+    return ConfigError(f'filter: expected an SQL condition such as "price < 20"; {reason[:200]}')
+
+
+def _marks(tokens: list[tuple[str, str]]) -> None:
+    depth = operators = 0
+    for kind, text in tokens:
+        if kind == "mark" and text in {";", "--", "/*", "'", '"', "`", "\\", "\0"}:
+            raise ConfigError(f"filter: expected one SQL condition, got {text!r}: no comments, statements, open quotes")
+        operators += (kind == "mark" and text not in "(),.") or (kind == "word" and text.lower() in _LOGIC)
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(text, 0) if kind == "mark" else 0
+        if depth < 0:
+            raise ConfigError("filter: syntax error, a parenthesis closes that was never opened")
+        if depth > DEEPEST or operators > OPERATORS:
+            raise ConfigError(f"filter: expected at most {OPERATORS} operators and {DEEPEST} nested parentheses")
+    if depth:
+        raise ConfigError("filter: syntax error, a parenthesis is not closed")
+
+
+def _words(tokens: list[tuple[str, str]], columns: list[str]) -> None:
+    own = {name.lower() for name in columns}
+    for (kind, text), after in zip(tokens, [*tokens[1:], ("", "")], strict=True):
+        name = text[1:-1] if kind == "quoted" else text.lower()
+        if kind in {"word", "quoted"} and name.lower().startswith(("fusible_", "_row")) and name.lower() not in own:
+            raise unknown(name, columns)
+        called = kind == "word" and after == ("mark", "(") and name not in _BEFORE_LIST | _TYPES
+        if called and name not in FUNCTIONS:
+            raise ConfigError(f"filter: no function {name!r}, expected one of {', '.join(sorted(FUNCTIONS))}")

@@ -1,0 +1,138 @@
+"""The pointer: one small file that names the one visible version of an index.
+
+Everything else in the folder is written beside what it names, and counts only once the pointer, renamed into place,
+names it. A process that is killed leaves files that nobody names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fusible.errors import ConfigError, DataError
+
+FORMAT = 1
+NAME = "index.json"
+WORK = "work.json"
+LOCK = "lock"
+_LARGEST = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What is visible.
+
+    `version` counts commits, 0 being an index that was never finished. `table` is LanceDB's version, `roster` the file
+    of ids, `next` the first row number that was not given away. `columns` maps the user's column names to those of
+    the table. `graphs` maps views to folders of graphs or blocks. `job` is what wrote the version.
+    """
+
+    version: int
+    table: int
+    rows: int
+    next: int
+    widths: dict[str, int]
+    columns: dict[str, str]
+    info: dict[str, Any]
+    roster: str = ""
+    failures: str = ""
+    job: str = ""
+    words: bool = False
+    graphs: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Make this the visible version."""
+        write_json(folder / NAME, {"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def read(cls, folder: Path) -> Pointer:
+        """Read and check the pointer of a folder; raises `DataError`."""
+        path = folder / NAME
+        if not path.is_file():
+            raise DataError(f"{folder}: expected an index with {NAME}, found none; build it with `fusible index`")
+        held = read_json(path)
+        number = held.pop("format", None)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise DataError(f"{path}: expected a whole number `format`, got {number!r}; is this a Fusible index?")
+        if number > FORMAT:
+            raise DataError(
+                f"{path}: format {number} is newer than {FORMAT}, which this version knows; upgrade fusible"
+            )
+        try:
+            pointer = cls(**held)
+            pointer._check()
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: the index is damaged ({error}); build it again") from None
+        return pointer
+
+    def _check(self) -> None:
+        counts = (self.version, self.table, self.rows, self.next, *self.widths.values())
+        if any(not isinstance(count, int) or isinstance(count, bool) or count < 0 for count in counts):
+            raise ValueError("a count is no whole number")
+        texts = (*self.widths, *self.columns, *self.columns.values(), *self.graphs, self.job)
+        names = (self.roster, self.failures, *self.graphs.values())
+        if any(not isinstance(text, str) for text in (*texts, *names)) or not isinstance(self.info, dict):
+            raise ValueError("a name is no text")
+        if any("/" in name or "\\" in name or name.startswith(".") for name in names):
+            raise ValueError("a file outside the folder")
+        if set(self.graphs) - set(self.widths):
+            raise ValueError("a graph of an unknown view")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises `DataError` for anything else."""
+    try:
+        if path.is_symlink() or path.stat().st_size > _LARGEST:
+            raise ValueError("a link or too large")
+        held = json.loads(path.read_text("utf-8"))
+        if not isinstance(held, dict):
+            raise ValueError("no object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: the index is damaged ({error}); build it again") from None
+    return held
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write beside its place, flush to disk, rename."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    put_file(path, (text + "\n").encode())
+
+
+def put_file(path: Path, data: bytes) -> None:
+    """Write a whole file or none: beside its place, flushed to disk, renamed, and the folder flushed."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's names to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for writing; the lock goes with the process. Raises `ConfigError` where another holds it."""
+    import fcntl
+
+    with (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"{folder}: another process is writing to this index; try again when it is done"
+            ) from None
+        yield

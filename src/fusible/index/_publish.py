@@ -1,0 +1,130 @@
+"""Making a version visible: everything beside the pointer first, then the pointer, then what nobody names goes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fusible.errors import DataError
+from fusible.index import _pointer, _table
+from fusible.index._pointer import WORK, Pointer
+from fusible.index._roster import Roster
+
+FAILURES = "work-failures.jsonl"
+FRAGMENTS = 64
+"""Files of rows from which on a commit joins them."""
+UNINDEXED = 20_000
+"""Rows outside the full-text index, searched one by one, from which on a commit builds it anew."""
+
+Failure = Mapping[str, str]
+Graphs = Callable[[Any, Pointer, Roster], dict[str, str]]
+
+
+def settle(table: Any, pointer: Pointer) -> None:
+    """Bring the table back to the visible version; what lies beyond it was never finished."""
+    table.checkout_latest()
+    if table.version != pointer.table:
+        table.checkout(pointer.table)
+        table.restore()
+
+
+def opened(folder: Path, pointer: Pointer) -> Roster:
+    """Roster of the visible version."""
+    return Roster.open(folder / pointer.roster, pointer.rows) if pointer.roster else Roster.none()
+
+
+def publish(folder: Path, table: Any, pointer: Pointer, failures: Sequence[Failure], graphs: Graphs) -> Pointer:
+    """Write roster, failures and graphs of the table as it is, move the pointer, remove what it no longer names."""
+    if not pointer.words and table.count_rows(f"{_table.TEXT} != ''"):
+        index_words(table)
+        pointer = replace(pointer, words=True)
+    elif pointer.words and _unindexed(table) > max(UNINDEXED, 0.1 * table.count_rows()):
+        index_words(table)
+    roster = Roster.scan(table)
+    version = pointer.version + 1
+    pointer = replace(pointer, version=version, table=table.version, rows=len(roster), roster=f"roster-{version}.arrow")
+    roster.write(folder / pointer.roster)
+    pointer = replace(pointer, failures=f"failures-{version}.json" if failures else "")
+    if failures:
+        _pointer.write_json(folder / pointer.failures, {"failures": list(failures)})
+    pointer = replace(pointer, graphs=graphs(table, pointer, roster))
+    pointer.write(folder)
+    _table.tag(table)
+    (folder / WORK).unlink(missing_ok=True)
+    (folder / FAILURES).unlink(missing_ok=True)
+    sweep(folder, pointer)
+    return pointer
+
+
+def sweep(folder: Path, pointer: Pointer) -> None:
+    """Remove rosters, failures and graphs that the pointer does not name."""
+    named = {pointer.roster, pointer.failures, *pointer.graphs.values()}
+    for path in [
+        *folder.glob("roster-*"),
+        *folder.glob("failures-*"),
+        *folder.glob("graph-*"),
+        *folder.glob("block-*"),
+        *folder.glob(".*.part"),
+    ]:
+        if path.name not in named:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+
+
+def index_words(table: Any) -> None:
+    """Build LanceDB's full-text index (BM25; English stems, no stop words) anew."""
+    from lancedb.index import FTS
+
+    table.create_index(_table.TEXT, config=FTS(with_position=False), replace=True)
+
+
+def _unindexed(table: Any) -> int:
+    name = next((index.name for index in table.list_indices() if list(index.columns) == [_table.TEXT]), None)
+    stats = None if name is None else table.index_stats(name)
+    return int(table.count_rows() if stats is None else stats.num_unindexed_rows)
+
+
+def noted(folder: Path, failures: Sequence[Failure]) -> None:
+    """Add failures to those of the unfinished job."""
+    if failures:
+        lines = [json.dumps(_plain(failure), ensure_ascii=False) + "\n" for failure in failures]
+        with (folder / FAILURES).open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+
+
+def _plain(failure: Failure) -> dict[str, str]:
+    if set(failure) != {"id", "view", "message"}:
+        raise DataError(f"index: a failure with {sorted(failure)}, expected id, view and message")
+    return {key: str(failure[key]) for key in ("id", "view", "message")}
+
+
+def read_failures(folder: Path, pointer: Pointer) -> list[dict[str, str]]:
+    """Failures of the visible version; raises `DataError` where the file is damaged."""
+    if not pointer.failures:
+        return []
+    held = _pointer.read_json(folder / pointer.failures).get("failures")
+    if not isinstance(held, list) or not all(isinstance(failure, dict) for failure in held):
+        raise DataError(f"{folder / pointer.failures}: the index is damaged; build it again")
+    return held
+
+
+def all_failures(folder: Path, pointer: Pointer, touched: set[str]) -> list[dict[str, str]]:
+    """Failures of the rows that the unfinished job left alone, and its own, each once."""
+    path = folder / FAILURES
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    own = [failure for line in lines if (failure := _whole(line))]
+    touched = touched | {failure["id"] for failure in own}
+    kept = [failure for failure in read_failures(folder, pointer) if failure.get("id") not in touched]
+    return list({(failure["id"], failure["view"]): failure for failure in [*kept, *own]}.values())
+
+
+def _whole(line: str) -> dict[str, str] | None:
+    """Parse a line; None for one that a kill cut short, whose rows were not written either."""
+    try:
+        failure: dict[str, str] = json.loads(line)
+    except ValueError:
+        return None
+    return failure

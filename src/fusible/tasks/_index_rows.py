@@ -1,0 +1,227 @@
+"""Rows of a table as an index takes them: ids, content keys, own columns, full text, previews, media, failures."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fusible.data.cells import absent, as_names, is_binary, is_list
+from fusible.data.content import content_key
+from fusible.data.dataset import Dataset
+from fusible.data.media import decode_image, decode_video
+from fusible.data.schema import known
+from fusible.data.views import media_cell
+from fusible.encoders._base import Encoder
+from fusible.errors import DataError
+from fusible.types import MEDIA, Media, Modality, View, ViewData
+
+PREVIEW = 160
+"""Longer side of a preview, in pixels."""
+QUALITY = 80
+SMALL_SOUND = 256 * 1024
+"""Bytes of a sound inside the table up to which an index keeps the sound itself, as there is no file to play."""
+
+
+def row_ids(dataset: Dataset, column: str | None) -> list[str]:
+    """Id of every row: a key column's cells, which must be there and distinct, or the row's number as text."""
+    if column is None:
+        return [str(row) for row in range(dataset.rows)]
+    cells = dataset.table.column(known(column, dataset.table.column_names))
+    if is_binary(cells.type):
+        raise DataError(f"--id: column {column!r} holds bytes; expected text or numbers that name each row")
+    names: list[str] = as_names(cells).tolist()
+    empty = next((row for row, name in enumerate(names) if name is None), None)
+    if empty is not None:
+        raise DataError(f"--id: row {empty} has no {column!r}; expected one in every row, choose another column")
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        row, name = next((r, n) for r, n in enumerate(names) if n in seen or seen.add(n))  # type: ignore[func-returns-value]
+        raise DataError(f"--id: row {row} has the {column!r} of an earlier row ({name!r}); expected distinct ones")
+    return names
+
+
+def own_columns(dataset: Dataset) -> pa.Table:
+    """Columns that an index keeps for filters and for showing: all but bytes; sets of labels as text."""
+    table, kept = dataset.table, {}
+    for name in table.column_names:
+        column = table.column(name)
+        if is_list(column.type):
+            column = pa.chunked_array([pa.array(as_names(column).tolist(), pa.large_string())])
+        if not is_binary(column.type) and not pa.types.is_nested(column.type):
+            kept[name] = column
+    return pa.table(kept)
+
+
+def full_texts(dataset: Dataset, rows: np.ndarray) -> list[str]:
+    """What full-text search reads of each row: its text cells, one line each."""
+    names = [c.name for c in dataset.columns.values() if c.modality is Modality.TEXT]
+    cells = [as_names(dataset.table.column(name).take(pa.array(rows))) for name in names]
+    return ["\n".join(part for part in parts if part is not None) for parts in zip(*cells, strict=True)] or [""] * len(
+        rows
+    )
+
+
+def row_keys(views: Sequence[ViewData], columns: pa.Table) -> list[str]:
+    """Content key of each row: own cells, and the content of the files and bytes that its views hold."""
+    plain = columns.to_pylist()
+    found = []
+    for row, cells in enumerate(plain):
+        digest = blake2b(
+            json.dumps(cells, default=str, sort_keys=True).encode("utf-8", "surrogatepass"), digest_size=20
+        )
+        for data in views:
+            if data.keys or len(data.values) == 0:
+                digest.update("".join(data.keys[i] if i >= 0 else "-" for i in data.ids[row].tolist()).encode())
+            digest.update(b"|")
+        found.append(digest.hexdigest())
+    return found
+
+
+def media_of(data: ViewData, rows: np.ndarray) -> list[Media | None]:
+    """First item of each row of a media view, None where there is none; one that rows share is one object."""
+    found: list[Media | None] = []
+    for ids in data.ids[rows].tolist():
+        first = next((i for i in ids if i >= 0), None)
+        found.append(None if first is None else data.values[first])
+    return found
+
+
+def paths_of(dataset: Dataset, data: ViewData, rows: np.ndarray, places: np.ndarray) -> list[str | None]:
+    """Absolute path of the first file of each row of a media view, None for bytes and for nothing.
+
+    `rows` are the table's, one per row of `data`, of which `places` are asked for.
+    """
+    columns = [dataset.table.column(name) for name in data.view.columns]
+    found: list[str | None] = []
+    for place in places.tolist():
+        slot = next((slot for slot, i in enumerate(data.ids[place].tolist()) if i >= 0), None)
+        if slot is None or is_binary(columns[slot].type):
+            found.append(None)
+            continue
+        media = media_cell(columns[slot], data.view.columns[slot], int(rows[place]), dataset.root)
+        found.append(str(Path(str(media.path)).absolute()))
+    return found
+
+
+def previews_of(view: View, items: Sequence[Media | None], pool: ThreadPoolExecutor) -> list[bytes | None]:
+    """Small JPEG pictures of images and of the middle frames of videos; short sounds that are no files as they are.
+
+    One item that several rows hold is read once; one that cannot be read has none.
+    """
+    make = PREVIEWS[view.modality]
+    distinct = {id(item): item for item in items if item is not None}
+    made = dict(zip(distinct, pool.map(lambda item: _tried(make, item), distinct.values()), strict=True))
+    return [None if item is None else made[id(item)] for item in items]
+
+
+def _tried(make: Callable[[Media], bytes | None], item: Media) -> bytes | None:
+    try:
+        return make(item)
+    except DataError:
+        return None  # the view's encoder reads it too, and lists it
+
+
+def _picture(media: Media) -> bytes:
+    return to_jpeg(decode_image(media, PREVIEW))
+
+
+def _frame(media: Media) -> bytes:
+    return to_jpeg(decode_video(media, 1, PREVIEW)[0])
+
+
+def _sound(media: Media) -> bytes | None:
+    return bytes(media.data) if media.data is not None and len(media.data) <= SMALL_SOUND else None
+
+
+PREVIEWS: dict[Modality, Callable[[Media], bytes | None]] = {
+    Modality.IMAGE: _picture,
+    Modality.VIDEO: _frame,
+    Modality.AUDIO: _sound,
+}
+
+
+def to_jpeg(pixels: np.ndarray) -> bytes:
+    """Encode pixels (height, width, 3), uint8 or 0-1, as a small JPEG, at most `PREVIEW` a side."""
+    from PIL import Image
+
+    if pixels.dtype != np.uint8:
+        top = max(1.0, float(np.nanmax(pixels, initial=0.0)))
+        pixels = (np.nan_to_num(pixels).clip(0, top) / top * 255).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    image.thumbnail((PREVIEW, PREVIEW))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A cell that holds something which could not be read: within the rows looked at, its view, and why."""
+
+    row: int
+    view: str
+    message: str
+
+
+def failed_cells(
+    dataset: Dataset,
+    view: View,
+    encoder: Encoder,
+    rows: np.ndarray,
+    data: ViewData,
+    before: np.ndarray,
+    vectors: np.ndarray,
+) -> list[Failed]:
+    """Cells of a view that are filled but gave nothing; `before` are the view's ids before it was encoded.
+
+    Each failed item is read once more, for its message. `rows` are the table's, one per row of `data`.
+    """
+    found: dict[int, Failed] = {}
+    said: dict[int, str] = {}
+    for row, slot in zip(*np.nonzero((before >= 0) & (data.ids < 0)), strict=True):
+        item = int(before[row, slot])
+        if item not in said:
+            said[item] = _why(encoder, data.values[item])
+        found.setdefault(int(row), Failed(int(row), view.name, said[item]))
+    if view.modality in MEDIA:
+        for slot, name in enumerate(view.columns):
+            column = dataset.table.column(name)
+            lost = ~absent(column.take(pa.array(rows))) & (before[:, slot] < 0)
+            for row in np.flatnonzero(lost).tolist():
+                found.setdefault(row, Failed(row, view.name, _lost(column, name, int(rows[row]), dataset.root)))
+    for row in np.flatnonzero((data.ids >= 0).any(axis=1) & ~np.isfinite(vectors).all(axis=1)).tolist():
+        found.setdefault(row, Failed(row, view.name, f"row {rows[row]}, view {view.name!r}: says nothing to the model"))
+    return [found[row] for row in sorted(found)]
+
+
+def _why(encoder: Encoder, value: Any) -> str:
+    try:
+        encoder.decode(value)
+    except DataError as error:
+        return str(error)
+    return "could not be read a first time, could a second time; run the same command again"
+
+
+def _lost(column: pa.ChunkedArray, name: str, row: int, root: Path | None) -> str:
+    try:
+        content_key(media_cell(column, name, row, root))
+    except DataError as error:
+        return str(error)
+    return "was not there a first time, was a second time; run the same command again"
+
+
+def plain_schema(columns: pa.Table, wanted: Mapping[str, Any]) -> tuple[pa.Table, list[str]]:
+    """Columns that an index has, and names of those that it lacks; raises `DataError` where the table lacks one."""
+    missing = [name for name in wanted if name not in columns.column_names]
+    if missing:
+        raise DataError(f"the table has no column {missing[0]!r}, which the index has; add it or build another index")
+    return columns.select(list(wanted)), [name for name in columns.column_names if name not in wanted]

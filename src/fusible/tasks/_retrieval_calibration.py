@@ -1,0 +1,105 @@
+"""Calibration of similarities: what a similarity of two views says about whether the two belong together.
+
+A similarity counts in units of strangers: 0 is the median of pairs that do not belong together, 1 what one of a hundred
+of them exceeds. The chance is a logistic function of it, at a stated prior; so it is monotone in the similarity, and a
+picture and a text with the same chance are as likely to be what was asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fusible.errors import ModelFormatError, SchemaError
+
+FUSED = "fused"
+"""Name of the vector of all views of a row together."""
+PRIOR = 0.01
+"""Chance that a pair belongs together before anything is known of it: one of a hundred that could be found."""
+TAIL = 0.99
+FLATTEST = 1e-3
+"""Least slope: a pair of views that tells nothing still ranks by similarity."""
+MOST_PAIRS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Chance = logistic(`slope` x tail + `offset`), where tail = (similarity - `median`) / (`tail` - `median`).
+
+    `median` and `tail` are the 50 % and 99 % quantiles of strangers' similarities. `matches` says how many pairs that
+    belong together it was fitted on; 0 where slope and offset are borrowed from other pairs of views.
+    """
+
+    median: float
+    tail: float
+    slope: float
+    offset: float
+    matches: int = 0
+
+    def units(self, similarity: np.ndarray) -> np.ndarray:
+        """Similarities in units of strangers."""
+        return np.asarray((np.asarray(similarity, np.float64) - self.median) / max(self.tail - self.median, 1e-6))
+
+    def chance(self, similarity: np.ndarray) -> np.ndarray:
+        """Chance in [0, 1] that a pair of this similarity belongs together; NaN for NaN."""
+        return _logistic(self.slope * self.units(similarity) + self.offset)
+
+
+@dataclass(slots=True)
+class Calibration:
+    """A curve per pair (asked, found) of views, `fused` among them; `prior` is the one that curves were fitted at."""
+
+    curves: dict[tuple[str, str], Curve] = field(default_factory=dict)
+    prior: float = PRIOR
+    width: int = 1
+
+    def chance(self, asked: str, found: str, similarity: np.ndarray) -> np.ndarray:
+        """Chance that pairs of these similarities belong together."""
+        return self.curve(asked, found).chance(similarity)
+
+    def curve(self, asked: str, found: str) -> Curve:
+        """The curve of a pair; of one that was never calibrated, that of random directions of `width` dimensions.
+
+        Its 99 % quantile is 2.33 / sqrt(width), and a similarity that one of a hundred strangers has is as likely a
+        match as not.
+        """
+        if (asked, found) in self.curves:
+            return self.curves[asked, found]
+        rise = math.log((1 - self.prior) / self.prior)
+        return Curve(0.0, 2.3263 / math.sqrt(max(1, self.width)), rise, -rise)
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain values."""
+        curves = [{"asked": a, "found": f, **asdict(curve)} for (a, f), curve in self.curves.items()]
+        return {"prior": self.prior, "curves": curves}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], names: tuple[str, ...], width: int) -> Calibration:
+        """Take back what `to_config` gave; `ModelFormatError` where that is something else."""
+        prior, curves = config["prior"], {}
+        for plain in config["curves"]:
+            asked, found = plain["asked"], plain["found"]
+            values = [plain[name] for name in ("median", "tail", "slope", "offset")]
+            whole = all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+            if asked not in names or found not in names or not whole or plain["slope"] <= 0:
+                raise ModelFormatError(f"config.yaml: calibration of {asked!r} -> {found!r}: expected finite numbers")
+            median, tail, slope, offset = map(float, values)
+            curves[asked, found] = Curve(median, tail, slope, offset, int(plain["matches"]))
+        if not isinstance(prior, float) or not 0 < prior < 1:
+            raise ModelFormatError(f"config.yaml: calibration: expected a prior between 0 and 1, got {prior!r}")
+        return cls(curves, prior, width)
+
+
+def check_names(names: tuple[str, ...], *given: str) -> None:
+    """Raise `SchemaError` for a name that is neither a view nor `fused`."""
+    for name in given:
+        if name not in (*names, FUSED):
+            raise SchemaError(f"view {name!r}: the retriever knows {', '.join(map(repr, (*names, FUSED)))}")
+
+
+def _logistic(values: np.ndarray) -> np.ndarray:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -700, 700))))

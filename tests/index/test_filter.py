@@ -1,0 +1,101 @@
+"""A filter is a condition on own columns, whoever wrote it."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusible.errors import ConfigError
+from fusible.index._filter import checked
+
+COLUMNS = ["price", "kind", "tags"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "price < 20",
+        "kind IN ('a', 'b;c', 'it''s -- fine')",
+        "lower(kind) LIKE '%x%' OR NOT (price BETWEEN 1 AND 2)",
+        "array_has(tags, 'a') AND cast(price AS int) % 2 = 0",
+        "price IN (" + ",".join(map(str, range(20_000))) + ")",
+        "CASE WHEN price > 3 THEN true ELSE kind = 'a' END",
+        "\"kind\" = 'a' AND `price` > -1.5e3",
+    ],
+)
+def test_a_condition_passes_as_it_is(where):
+    assert checked(where, COLUMNS) == f"({where})"
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("", "got an empty one"),
+        ("  ", "got an empty one"),
+        ("price < 3; DROP TABLE rows", "got ';'"),
+        ("price < 3 -- and more", "got '--'"),
+        ("price < 3 /* and more */", "got '/\\*'"),
+        ("kind = 'open", 'got "\'"'),
+        ('kind = "open', "got '\"'"),
+        ("1 = 1) OR (1 = 1", "closes that was never opened"),
+        ("(price < 3", "is not closed"),
+        ("fusible_id = 'r1'", "no column 'fusible_id'"),
+        ("_rowid < 3", "no column '_rowid'"),
+        ("\"FUSIBLE_KEY\" = ''", "no column 'FUSIBLE_KEY'"),
+        ("length(repeat('x', 1000000000)) > 1", "no function 'repeat'"),
+        ("read_csv('/etc/passwd') = 1", "no function 'read_csv'"),
+        ("(" * 30 + "true" + ")" * 30, "20 nested parentheses"),
+        ("price > 1" + "+1" * 2000, "200 operators"),
+        ("NOT " * 300 + "true", "200 operators"),
+        ("price = " + "9" * 300_000, "300008 characters"),
+    ],
+)
+def test_anything_else_is_refused_in_one_line(where, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        checked(where, COLUMNS)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(alphabet="ab '\"`();-/*<1%", max_size=30))
+def test_what_passes_holds_no_statement_outside_of_quotes(where):
+    try:
+        passed = checked(where, ["a", "b"])
+    except ConfigError:
+        return
+    assert passed == f"({where})"
+    bare = re.sub("'[^']*'|\"[^\"]*\"|`[^`]*`", "", where)
+    assert not set(bare) & set(";'\"`")
+    assert "--" not in bare.replace("''", "")
+    assert bare.count("(") == bare.count(")")
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("price <", "Expected: an expression"),
+        ("price < 3 LIMIT 2", "Expected: "),
+        ("size < 3", r"no column 'size' in this index, expected one of \['kind', 'price'\]"),
+        ("(SELECT 1) = 1", "not supported"),
+        ("EXISTS (SELECT 1)", "no function 'exists'"),
+        ("price", "does not return a boolean"),
+        ("price < 'abc'", "could not convert"),
+        ("1 / 0 = 1 AND price > 0", "Divide by zero"),
+    ],
+)
+def test_what_the_database_refuses_is_said_in_one_line(index, where, message):
+    for ask in (lambda: index.search("image", np.ones((1, 6)), 3, where=where), lambda: index.words("a", where=where)):
+        with pytest.raises(ConfigError, match=message) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+        assert "/" not in str(caught.value).replace("1 / 0", "")
+
+
+def test_the_largest_filter_that_passes_does_not_crash_the_database(index):
+    long = "price > 0" + "+1" * 190
+    assert index.search("image", np.ones((1, 6)), 60, where=long + " OR price = 0").ids[0]
+    deep = "(" * 18 + "price >= 0" + ")" * 18
+    assert len(index.search("image", np.ones((1, 6)), 60, where=deep).ids[0]) == 60
+    many = "price IN (" + ",".join(str(number) for number in range(30_000)) + ")"
+    assert len(index.search("image", np.ones((1, 6)), 60, where=many).ids[0]) == 60

@@ -1,0 +1,374 @@
+"""What goes into an index comes out of it, version by version."""
+
+import json
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusible.errors import ArrayError, ConfigError, DataError, MissingExtraError
+from fusible.index.items import Items
+from fusible.index.store import Index
+
+
+def nearest(queries, vectors, k):
+    """Oracle: rows of the highest inner products."""
+    scores = np.where(np.isnan(vectors[:, :1].T), -np.inf, queries @ np.nan_to_num(vectors).T)
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
+def everything(index):
+    """All that an index holds, by id."""
+    names = sorted(index.ids())
+    vectors = [index.vectors(names, view) for view in index.widths]
+    return index.take(names).to_pylist(), np.nan_to_num(np.stack(vectors)).tolist(), index.failures
+
+
+def interrupt(index, job, *parts, failures=()):
+    """Begin a job that writes its parts and fails; what comes after the first part is not flushed."""
+    with index.writing(job) as writer:
+        for place, part in enumerate(parts):
+            writer.put(part, failures)
+            if not place:
+                writer.flush()
+        raise ZeroDivisionError
+
+
+def test_search_is_the_inner_product_of_present_vectors(index, items, rng):
+    queries = rng.standard_normal((7, 6)).astype(np.float32)
+    for view, vectors in items(0, 60).vectors.items():
+        found = index.search(view, queries, 5)
+        wanted = nearest(queries, vectors, 5)
+        assert found.ids == [[f"r{row}" for row in rows] for rows in wanted]
+        for query, rows, scores in zip(queries, wanted, found.scores, strict=True):
+            np.testing.assert_allclose(scores, vectors[rows] @ query, rtol=1e-5)
+
+
+def test_fewer_rows_than_wanted_are_all_found_once(index):
+    found = index.search("text", np.ones((1, 6)), 500)
+    assert sorted(found.ids[0]) == sorted(f"r{row}" for row in range(60) if row % 3)
+    assert (np.diff(found.scores[0]) <= 0).all()
+
+
+def test_a_filter_leaves_the_rows_that_it_names(index, items, rng):
+    queries = rng.standard_normal((3, 6)).astype(np.float32)
+    vectors = items(0, 60).vectors["image"].copy()
+    vectors[[row for row in range(60) if row >= 20 or row % 2 == 0]] = np.nan
+    found = index.search("image", queries, 4, where="price < 20 AND kind = 'red'")
+    assert found.ids == [[f"r{row}" for row in rows] for rows in nearest(queries, vectors, 4)]
+    assert index.search("image", queries, 4, where="price < 0").ids == [[], [], []]
+
+
+def test_take_gives_rows_in_the_order_of_ids(index):
+    names = ["r40", "r3", "r7", "r3"]
+    rows = index.take(names).to_pylist()
+    assert [row["fusible_id"] for row in rows] == names
+    assert [row["price"] for row in rows] == [40.0, 3.0, 7.0, 3.0]
+    assert [row["fusible_preview:image"] for row in rows] == [None, b"jpeg 3", b"jpeg 7", b"jpeg 3"]
+    assert [row["fusible_media:image"] for row in rows] == ["40.png", "3.png", "7.png", "3.png"]
+    assert rows[0]["fusible_text"] == "a photo of item40 seed0"
+    assert index.take(["r1"], ["kind"]).to_pydict() == {"kind": ["red"]}
+    assert index.take([]).num_rows == 0
+
+
+def test_vectors_come_in_the_order_of_ids(index, items):
+    given = items(0, 60).vectors
+    np.testing.assert_array_equal(index.vectors(["r9", "r1", "r2"], "text"), given["text"][[9, 1, 2]])
+    assert np.isnan(index.vectors(["r9"], "text")).all()
+    assert index.vectors([], "image").shape == (0, 6)
+
+
+def test_words_are_ranked_by_how_rare_they_are(index):
+    found = index.words("photo item17", 3)
+    assert found.ids[0][0] == "r17"
+    assert found.scores[0][0] > 10 * found.scores[0][1] > 0
+    assert index.words("item17", 5, where="price > 30").ids == [[]]
+    assert index.words("nothingofthekind", 5).ids == [[]]
+    assert index.words("  ", 5).ids == [[]]
+
+
+def test_a_row_put_again_takes_the_place_of_the_old(index, items):
+    new = items(5, 8, seed=1)
+    with index.writing("second") as writer:
+        writer.put(new)
+        writer.delete(["r0", "nobody"])
+    again = Index.open(index.folder)
+    assert again.rows == 59
+    assert again.version == 2
+    assert sorted(again.ids()) == sorted(f"r{row}" for row in range(1, 60))
+    np.testing.assert_array_equal(again.vectors(["r6"], "image"), new.vectors["image"][1:2])
+    assert again.search("image", new.vectors["image"], 1).ids == [["r5"], ["r6"], ["r7"]]
+    assert again.words("seed1", 9).ids == [["r5", "r6", "r7"]]
+    assert again.take(["r6"]).to_pylist()[0]["fusible_text"] == "a photo of item6 seed1"
+
+
+def test_the_last_of_one_id_in_a_job_counts(index, items):
+    with index.writing("second") as writer:
+        writer.put(items(5, 8, seed=1))
+        writer.put(items(5, 8, seed=2))
+    assert index.rows == 60
+    np.testing.assert_array_equal(index.vectors(["r6"], "image"), items(5, 8, seed=2).vectors["image"][1:2])
+
+
+def test_failures_stay_with_their_rows(index, items):
+    assert index.failures == [{"id": "r3", "view": "text", "message": "unreadable"}]
+    with index.writing("second") as writer:
+        writer.put(items(8, 9), [{"id": "r8", "view": "image", "message": "empty file"}])
+    assert {failure["id"] for failure in index.failures} == {"r3", "r8"}
+    with index.writing("third") as writer:
+        writer.put(items(3, 4))
+        writer.delete(["r8"])
+    assert index.failures == []
+
+
+def test_an_exception_leaves_the_last_version_and_the_same_job_goes_on(index, items):
+    before = everything(index)
+    with pytest.raises(ZeroDivisionError):
+        interrupt(index, "second", items(60, 70), items(70, 80))
+    assert index.unfinished == "second"
+    again = Index.open(index.folder)
+    assert everything(again) == before
+    with again.writing("second") as writer:
+        held = writer.done([f"r{row}" for row in (59, 60, 69, 70)])
+        assert held.tolist() == [False, True, True, False]
+        assert writer.done(["r60", "r61"], ["k60-0", "other"]).tolist() == [True, False]
+        writer.put(items(70, 80))
+    assert again.rows == 80
+    assert again.unfinished is None
+    np.testing.assert_array_equal(again.vectors(["r65"], "image"), items(60, 70).vectors["image"][5:6])
+
+
+def test_another_job_drops_what_was_left(index, items):
+    lost = {"id": "r60", "view": "text", "message": "lost"}
+    with pytest.raises(ZeroDivisionError):
+        interrupt(index, "second", items(60, 70), failures=[lost])
+    with index.writing("third") as writer:
+        assert not writer.done(["r60"]).any()
+        writer.put(items(70, 72))
+    assert sorted(index.ids()) == sorted(f"r{row}" for row in [*range(60), 70, 71])
+    assert [failure["id"] for failure in index.failures] == ["r3"]
+
+
+def test_unchanged_rows_are_known_by_their_keys(index):
+    with index.writing("second") as writer:
+        known = writer.done(["r1", "r2", "r99", "r3"], ["k1-0", "changed", "k99-0", ""])
+    assert known.tolist() == [True, False, False, False]
+    assert index.keys()["r5"] == "k5-0"
+
+
+def test_compaction_changes_files_and_no_row(index, items):
+    for turn in range(4):
+        with index.writing(f"turn {turn}") as writer:
+            writer.put(items(60 + turn, 61 + turn), [{"id": "r60", "view": "text", "message": "late"}])
+    with index.writing("last") as writer:
+        writer.delete([f"r{row}" for row in range(10, 40)])
+    before, size = everything(index), index.describe()["bytes"]
+    index.compact()
+    assert everything(Index.open(index.folder)) == before
+    assert everything(index) == before
+    assert index.describe()["bytes"] < size
+
+
+def test_what_is_stored_beside_comes_back(index):
+    with index.writing("second") as writer:
+        writer.info["more"] = [1, "é"]
+    again = Index.open(index.folder)
+    assert again.info == {"model": "m", "more": [1, "é"]}
+    assert again.job == "second"
+    described = again.describe()
+    assert described["views"]["text"] == {"rows": 40, "width": 6, "search": "exact", "why": "fewer than 50000 rows"}
+    assert (described["rows"], described["failures"], described["words"]) == (60, 1, True)
+
+
+def test_names_that_sql_gives_a_meaning_are_found_under_another(tmp_path):
+    columns = pa.table({"a.b": [1, 2], "my col": ["x", "y"], 'q"t`': [1.5, None], "select": [3, 4], "Price": [5, 6]})
+    index = Index.create(tmp_path / "i", {"v": 2}, columns.schema, {})
+    with index.writing("j") as writer:
+        writer.put(Items(["one", "two"], {"v": np.eye(2)}, columns))
+    assert index.take(["two", "one"]).select(columns.column_names).equals(columns.take([1, 0]))
+    assert index.columns["a.b"] == "a_b"
+    query = np.ones((1, 2))
+    for where in ("a_b = 2", "`my col` = 'y'", "\"my col\" = 'y'", "q_t_ IS NULL", "`select` > 3", "price = 6"):
+        assert index.search("v", query, 5, where=where).ids == [["two"]], where
+
+
+def test_columns_of_any_plain_kind_are_kept(tmp_path):
+    columns = pa.table(
+        {
+            "none": pa.nulls(2),
+            "kind": pa.array(["a", None]).dictionary_encode(),
+            "when": pa.array([0, 1], pa.timestamp("us")),
+            "tags": [["a"], []],
+            "yes": [True, None],
+        }
+    )
+    index = Index.create(tmp_path / "i", {"v": 2}, columns.schema, {})
+    with index.writing("j") as writer:
+        writer.put(Items(["one", "two"], {"v": np.eye(2)}, columns))
+    rows = index.take(["one", "two"], columns.column_names).to_pylist()
+    assert rows == columns.to_pylist()
+    assert index.search("v", np.ones((1, 2)), 5, where="array_has(tags, 'a') AND yes").ids == [["one"]]
+
+
+@given(rows=st.lists(st.lists(st.floats(-4, 4, width=16), min_size=3, max_size=3), min_size=1, max_size=30))
+def test_exact_search_agrees_with_a_sort(rows):
+    from fusible.index._exact import nearest as ours
+
+    vectors = np.array(rows, np.float32)
+    numbers = np.arange(len(rows)) + 10
+    for k in (1, 3, 50):
+        for query, (found, scores) in zip(vectors[:3], ours(vectors[:3], vectors, numbers, k), strict=True):
+            products = vectors @ query
+            assert len(found) == min(k, len(rows))
+            np.testing.assert_allclose(scores, np.sort(products)[::-1][:k], rtol=1e-6)
+            np.testing.assert_allclose(products[found - 10], scores, rtol=1e-6)
+
+
+def test_a_first_build_that_was_not_finished_says_so_and_goes_on(tmp_path, items, schema):
+    place, widths = tmp_path / "i", {"image": 6, "text": 6}
+    index = Index.create(place, widths, schema, {"model": "m"})
+    with pytest.raises(ZeroDivisionError):
+        interrupt(index, "build", items(0, 10))
+    with pytest.raises(DataError, match="first build of this index was not finished; run the same command again"):
+        Index.open(place)
+    with Index.create(place, widths, schema, {"model": "m"}).writing("build") as writer:
+        assert writer.done(["r4", "r11"]).tolist() == [True, False]
+        writer.put(items(10, 12))
+    assert Index.open(place).rows == 12
+
+
+def test_a_first_build_of_another_form_begins_anew(tmp_path, items, schema):
+    place = tmp_path / "i"
+    Index.create(place, {"image": 6}, schema, {"model": "m"})
+    index = Index.create(place, {"image": 6, "text": 6}, schema, {"model": "n"})
+    with index.writing("build") as writer:
+        writer.put(items(0, 3))
+    assert Index.open(place).info == {"model": "n"}
+    with pytest.raises(DataError, match="already holds an index"):
+        Index.create(place, {"image": 6}, schema, {})
+
+
+def test_an_index_of_no_rows_answers(tmp_path, schema):
+    index = Index.create(tmp_path / "i", {"image": 6}, schema, {})
+    with index.writing("build"):
+        pass
+    again = Index.open(tmp_path / "i")
+    assert (again.rows, again.ids(), again.failures) == (0, [], [])
+    assert again.search("image", np.ones((2, 6)), 3, where="price < 3").ids == [[], []]
+    assert again.words("photo", 3).ids == [[]]
+
+
+def test_two_may_not_write_at_once(index):
+    with index.writing("one"), pytest.raises(ConfigError, match="another process is writing"):
+        index.compact()
+
+
+def test_compaction_waits_for_an_unfinished_job(index, items):
+    with pytest.raises(ZeroDivisionError):
+        interrupt(index, "second", items(60, 61))
+    with pytest.raises(ConfigError, match="job 'second' is not finished"):
+        index.compact()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "format 99 is newer than 1"),
+        ({"format": "1"}, "expected a whole number `format`"),
+        ({"rows": -1}, "damaged"),
+        ({"roster": "../secret"}, "damaged"),
+        ({"graphs": {"image": "/etc"}}, "damaged"),
+        ({"graphs": {"other": "graph-1"}}, "damaged"),
+        ({"nonsense": 1}, "damaged"),
+        ({"info": []}, "damaged"),
+        ({"roster": "roster-9.arrow"}, "missing or damaged"),
+        ({"rows": 61}, "missing or damaged"),
+    ],
+)
+def test_a_pointer_that_cannot_be_is_refused_in_one_line(index, change, message):
+    path = index.folder / "index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match=message) as caught:
+        Index.open(index.folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_files_are_refused_in_one_line(index, tmp_path):
+    with pytest.raises(DataError, match="expected an index with"):
+        Index.open(tmp_path)
+    roster = next(index.folder.glob("roster-*"))
+    roster.write_bytes(roster.read_bytes()[:100])
+    with pytest.raises(DataError, match="missing or damaged"):
+        Index.open(index.folder)
+    (index.folder / "index.json").write_text("{")
+    with pytest.raises(DataError, match="damaged"):
+        Index.open(index.folder)
+
+
+def test_a_version_that_is_gone_says_to_open_again(index, items):
+    old = Index.open(index.folder)
+    with index.writing("second") as writer:
+        writer.put(items(3, 5, seed=1))
+    index.compact()
+    with pytest.raises(DataError, match="open it again"):
+        old.take(["r1"])
+
+
+def test_other_files_are_left_alone(tmp_path, schema):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(DataError, match="got other files"):
+        Index.create(tmp_path, {"image": 6}, schema, {})
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_what_cannot_be_asked_is_said_in_one_line(index):
+    one = np.ones((1, 6))
+    for call, error, message in (
+        (lambda: index.search("sound", one, 3), ConfigError, "no vectors of 'sound'"),
+        (lambda: index.search("image", np.ones((1, 5)), 3), ArrayError, r"shape \(1, 5\), expected \(rows, 6\)"),
+        (lambda: index.search("image", one * np.nan, 3), ArrayError, "expected finite numbers"),
+        (lambda: index.search("image", one, 0), ConfigError, "k = 0"),
+        (lambda: index.words("photo", True), ConfigError, "k = True"),
+        (lambda: index.take(["r1", "zz"]), DataError, "no row 'zz'"),
+        (lambda: index.take(["r1"], ["zz"]), ConfigError, "no column 'zz'"),
+        (lambda: index.vectors(["zz"], "image"), DataError, "no row 'zz'"),
+    ):
+        with pytest.raises(error, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_stored_is_said_in_one_line(index, items, tmp_path):
+    good = items(60, 62)
+    for change, error, message in (
+        ({"ids": ["a", "a"]}, DataError, "distinct ids"),
+        ({"ids": ["a", ""]}, DataError, "distinct ids"),
+        ({"ids": ["a"]}, DataError, "expected as many"),
+        ({"vectors": {"sound": np.ones((2, 6))}}, DataError, "vectors of 'sound'"),
+        ({"vectors": {"image": np.ones((2, 5))}}, ArrayError, "expected"),
+        ({"vectors": {"image": np.array([[1, np.nan, 1, 1, 1, 1]] * 2)}}, ArrayError, "NaN only"),
+        ({"columns": pa.table({"price": [1.0, 2.0]})}, DataError, "no column 'kind'"),
+        ({"columns": pa.table({"price": ["x", "y"], "kind": ["", ""]})}, DataError, "column 'price', expected double"),
+    ):
+        parts = {name: getattr(good, name) for name in ("ids", "vectors", "columns")} | change
+        with pytest.raises(error, match=message), index.writing("bad") as writer:
+            writer.put(Items(**parts))
+    with pytest.raises(DataError, match="expected id, view and message"), index.writing("bad") as writer:
+        writer.put(good, [{"id": "r60"}])
+    for columns in (["fusible_id"], ["_rowid"], ["a.b", "a_b"]):
+        with pytest.raises(ConfigError, match="has a name that is taken"):
+            Index.create(tmp_path / "n", {"v": 2}, pa.schema([(name, pa.int64()) for name in columns]), {})
+    with pytest.raises(ConfigError, match="expected 1 to 62 views"):
+        Index.create(tmp_path / "n", {}, pa.schema([]), {})
+
+
+@pytest.mark.parametrize("package", ["lancedb", "faiss"])
+def test_an_absent_package_names_the_extra(index, monkeypatch, package):
+    from fusible.index import _graph, _table
+
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'fusible\[index\]'"):
+        _table.connect(index.folder) if package == "lancedb" else _graph.empty(3)

@@ -1,0 +1,233 @@
+"""Indexing: what an index holds of a table, what a second run does, what is listed, and where it is refused."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from _goods import CACHE, ROWS, goods, picture
+
+import fusible
+from fusible.errors import ConfigError, DataError, SchemaError
+from fusible.index.store import Index
+from fusible.tasks import indexing
+from fusible.tasks._index_rows import to_jpeg
+from fusible.tasks.indexing import build_index, compact_index, delete_rows
+
+pytest.importorskip("lancedb", reason="the extra 'index' is not installed")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, png):
+    return goods(tmp_path_factory, png)
+
+
+@pytest.fixture
+def own(made, tmp_path):
+    """A copy of the table, to change."""
+    shutil.copytree(made[0].parent, tmp_path / "goods", ignore=shutil.ignore_patterns("model", CACHE))
+    return tmp_path / "goods" / "goods.csv"
+
+
+def build(table, model, place, **options):
+    cache = Path(model).parent / CACHE if isinstance(model, Path) else None
+    return build_index(table, model, place, **({"cache": cache, "workers": 2} | options))
+
+
+@pytest.fixture
+def built(made, own, tmp_path):
+    build(own, made[1], tmp_path / "index", id="name")
+    return own, made[1], tmp_path / "index"
+
+
+def test_vectors_are_those_of_the_retriever_and_fused(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(indexing, "CHUNK", 16)
+    found = build(*made, tmp_path / "index", id="name")
+    assert (found.rows, found.added, found.changed, found.unchanged, found.deleted) == (ROWS, ROWS, 0, 0, 0)
+    index = Index.open(tmp_path / "index")
+    retriever = fusible.load_retriever(made[1])
+    names = [f"item-{row}" for row in range(ROWS)]
+    assert index.ids() == names
+    vectors = retriever.transform(made[0])
+    for view, expected in {**vectors, "fused": retriever.fuse(vectors)}.items():
+        np.testing.assert_allclose(index.vectors(names, view), expected, atol=1e-5)
+    table = pd.read_csv(made[0])
+    rows = index.take(names).to_pandas()
+    assert rows["note"].tolist() == table["note"].tolist() == rows["fusible_text"].tolist()
+    assert rows["price"].tolist() == pytest.approx(table["price"].tolist())
+    assert rows["fusible_media:sound"].tolist()[:2] == [str(made[0].parent / "0.wav"), str(made[0].parent / "1.wav")]
+    assert pd.isna(rows["fusible_media:sound"][5])
+    assert rows["fusible_media:photo"].tolist() == [str(made[0].parent / name) for name in table["photo"]]
+    assert rows["fusible_preview:photo"][0].startswith(b"\xff\xd8\xff")
+    assert index.info["fingerprint"] == retriever.fingerprint
+
+
+def test_what_cannot_be_read_is_listed_with_row_view_and_cause(made, own, tmp_path):
+    (own.parent / "8.png").unlink()
+    (own.parent / "9.wav").write_bytes(b"no sound at all")
+    found = build(own, made[1], tmp_path / "index")
+    said = {(one["id"], one["view"]): one["message"] for one in found.failures}
+    assert set(said) == {("3", "photo"), ("8", "photo"), ("9", "sound")}
+    assert "row 3, column 'photo'" in said["3", "photo"]
+    assert "not a readable image" in said["3", "photo"]
+    assert "no such file" in said["8", "photo"]
+    index = Index.open(tmp_path / "index")
+    assert {(one["id"], one["view"]) for one in index.failures} == set(said)
+    assert np.isnan(index.vectors(["3", "8"], "photo")).all()
+    assert np.isfinite(index.vectors(["3", "8", "9"], "fused")).all()
+
+
+def test_a_second_run_leaves_what_is_there_and_takes_what_changed(built):
+    own, model, place = built
+    again = build(own, None, place, id="name", cache=model.parent / CACHE)
+    assert (again.added, again.changed, again.unchanged, again.failures) == (0, 0, ROWS, [])
+    frame = pd.read_csv(own)
+    frame.loc[2, "note"] = "blue cold coat sea"
+    frame = pd.concat([frame.iloc[:-1], frame.iloc[[0]].assign(name="new")], ignore_index=True)
+    frame.to_csv(own, index=False)
+    (own.parent / "4.png").write_bytes((own.parent / "0.png").read_bytes())
+    found = build(own, None, place, id="name", cache=model.parent / CACHE)
+    assert (found.rows, found.added, found.changed, found.unchanged, found.deleted) == (ROWS + 1, 1, 2, ROWS - 3, 0)
+    index = Index.open(place)
+    assert index.take(["item-2"])["note"].to_pylist() == ["blue cold coat sea"]
+    np.testing.assert_allclose(index.vectors(["item-4"], "photo"), index.vectors(["item-0"], "photo"), atol=1e-5)
+    pruned = build(own, None, place, id="name", prune=True, cache=model.parent / CACHE)
+    assert (pruned.rows, pruned.deleted) == (ROWS, 1)
+    assert f"item-{ROWS - 1}" not in Index.open(place).ids()
+
+
+def test_an_updated_index_equals_one_built_anew(built, tmp_path):
+    own, model, place = built
+    frame = pd.read_csv(own).sample(frac=1.0, random_state=0).iloc[:40].reset_index(drop=True)
+    frame.loc[:9, "price"] += 100
+    frame.to_csv(own, index=False)
+    build(own, model, place, id="name", prune=True)
+    build(own, model, tmp_path / "fresh", id="name")
+    old, new = Index.open(place), Index.open(tmp_path / "fresh")
+    names = sorted(new.ids())
+    assert sorted(old.ids()) == names
+    assert old.take(names).equals(new.take(names))
+    for view in new.widths:
+        np.testing.assert_allclose(old.vectors(names, view), new.vectors(names, view), atol=1e-5)
+
+
+def test_row_numbers_follow_the_table(made, own, tmp_path):
+    build(own, made[1], tmp_path / "index")
+    pd.read_csv(own).iloc[: ROWS - 10].to_csv(own, index=False)
+    found = build(own, made[1], tmp_path / "index")
+    assert (found.rows, found.deleted, found.unchanged) == (ROWS - 10, 10, ROWS - 10)
+    with pytest.raises(ConfigError, match=r"row numbers of .*goods\.csv; to replace them all give --prune"):
+        build(made[0], made[1], tmp_path / "index")
+    assert build(made[0], made[1], tmp_path / "index", prune=True).rows == ROWS
+    with pytest.raises(ConfigError, match="named by row numbers, got --id name"):
+        build(made[0], made[1], tmp_path / "index", id="name")
+
+
+def test_rows_are_deleted_by_id(built):
+    _, _, place = built
+    found = delete_rows(place, ["item-0", "item-9", "item-0"])
+    assert (found.rows, found.deleted) == (ROWS - 2, 2)
+    with pytest.raises(DataError, match="no row 'item-0' in this index; nothing is deleted"):
+        delete_rows(place, ["item-1", "item-0"])
+    assert compact_index(place).rows == ROWS - 2
+    assert Index.open(place).rows == ROWS - 2
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [(["a"] * ROWS, "row 1 has the 'name' of an earlier row"), ([None] + ["a"] * (ROWS - 1), "row 0 has no 'name'")],
+)
+def test_ids_must_name_each_row(made, own, tmp_path, cells, words):
+    pd.read_csv(own).assign(name=cells).to_csv(own, index=False)
+    with pytest.raises(DataError, match=words):
+        build(own, made[1], tmp_path / "index", id="name")
+    with pytest.raises(SchemaError, match="nam"):
+        build(own, made[1], tmp_path / "index", id="nam")
+    assert not (tmp_path / "index").exists()
+
+
+def test_another_model_and_a_lacking_column_are_refused(built, made, tmp_path):
+    own, _, place = built
+    other = fusible.load_retriever(made[1])
+    other.heads["note"].parts[0].scale *= -1
+    with pytest.raises(ConfigError, match="built with another model"):
+        build(own, other, place, id="name")
+    pd.read_csv(own).drop(columns="shop").to_csv(own, index=False)
+    with pytest.raises(SchemaError, match="shop"):
+        build(own, made[1], place, id="name")
+    shutil.move(str(made[1]), str(tmp_path / "moved"))
+    try:
+        with pytest.raises(ConfigError, match="its model is not where it was"):
+            build_index(own, None, place, id="name")
+    finally:
+        shutil.move(str(tmp_path / "moved"), str(made[1]))
+
+
+def test_a_table_in_memory_keeps_its_pictures_and_sounds(made, tmp_path, png):
+    frame = pd.read_csv(made[0]).iloc[:6]
+    for name in ("photo", "sound"):
+        frame[name] = [None if pd.isna(path) else (made[0].parent / path).read_bytes() for path in frame[name]]
+    found = build(frame, made[1], tmp_path / "index")
+    assert [one["id"] for one in found.failures] == ["3"]
+    row = Index.open(tmp_path / "index").take(["0"]).to_pylist()[0]
+    assert row["fusible_preview:sound"] == frame["sound"][0]
+    assert row["fusible_media:photo"] is None
+    assert "photo" not in row
+
+
+def test_previews_are_small_and_upright():
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for pixels in (picture(0, rng, 400), np.full((20, 500, 3), 0.5, np.float32), np.zeros((1, 1, 3), np.uint8)):
+        stream = __import__("io").BytesIO(
+            to_jpeg(np.asarray(pixels, pixels.dtype if pixels.dtype != np.int64 else np.uint8))
+        )
+        with Image.open(stream) as image:
+            assert max(image.size) <= 160
+            assert abs(image.size[0] / image.size[1] - pixels.shape[1] / pixels.shape[0]) < 4
+
+
+KILLED = """
+import sys
+from fusible.tasks import indexing
+indexing.CHUNK = 8
+from fusible.index import _writer
+_writer.FLUSH_ROWS = 8
+put = indexing._Run._encode
+def slow(self, chunk):
+    found = put(self, chunk)
+    print(chunk.rows[-1], flush=True)
+    return found
+indexing._Run._encode = slow
+indexing.build_index(sys.argv[1], sys.argv[2], sys.argv[3], cache=sys.argv[4], id="name")
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(made, tmp_path, monkeypatch):
+    place, cache = tmp_path / "index", made[1].parent / CACHE
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(made[0]), str(made[1]), str(place), str(cache)],
+        stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if int(line) > ROWS // 2:
+            break
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    written = []
+    put = indexing.Items
+    monkeypatch.setattr(indexing, "Items", lambda ids, *rest: written.extend(ids) or put(ids, *rest))
+    build(*made, place, id="name")
+    assert Index.open(place).rows == ROWS
+    assert len(written) < ROWS
+    build(*made, tmp_path / "whole", id="name")
+    names = [f"item-{row}" for row in range(ROWS)]
+    assert Index.open(place).take(names).equals(Index.open(tmp_path / "whole").take(names))

@@ -1,0 +1,266 @@
+"""Searching: what is found against brute force, how lists are merged, what is alike, why, and what is refused."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from _goods import KINDS, ROWS, goods
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fusible
+from fusible.errors import ConfigError, DataError
+from fusible.tasks._search_rank import NEAR, blend, collapse, nearness
+from fusible.tasks._search_why import shared_words, stem
+from fusible.tasks.indexing import build_index
+
+pytest.importorskip("lancedb", reason="the extra 'index' is not installed")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, png):
+    """An index of the goods, rows named by their names."""
+    table, model = goods(tmp_path_factory, png)
+    place = tmp_path_factory.getbasetemp() / "goods-index"
+    build_index(table, model, place, id="name", cache=model.parent / "cache")
+    return place
+
+
+@pytest.fixture(scope="module")
+def searcher(place):
+    return fusible.open_index(place)
+
+
+@pytest.fixture(scope="module")
+def table(place, tmp_path_factory, png):
+    return pd.read_csv(goods(tmp_path_factory, png)[0])
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory, png):
+    return goods(tmp_path_factory, png)[0].parent
+
+
+def number(hit):
+    return int(hit.id.removeprefix("item-"))
+
+
+def of(hits):
+    """Kinds of hits."""
+    return [number(hit) % 3 for hit in hits]
+
+
+# -- what is found ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", range(3))
+def test_any_modality_finds_every_modality(searcher, media, kind):
+    asked = {
+        "text": {"text": f"{KINDS[kind]} thing"},
+        "image": {"image": media / f"{kind}.png"},
+        "audio": {"audio": media / f"{kind}.wav"},
+        "value": {"value": {"price": str(10 * kind), "size": 10 * (kind == 1)}},
+        "query": {"query": {"photo": str(media / f"{kind}.png")}},
+        "bytes": {"image": (media / f"{kind}.png").read_bytes()},
+    }
+    for (name, given_), modality in itertools.product(asked.items(), ("text", "image", "audio", "table", None)):
+        found = searcher.search(**given_, modality=modality, k=5, alike=False, words=0)
+        assert of(found.hits) == [kind] * 5, (name, modality)
+
+
+def test_the_list_is_that_of_brute_force(searcher, table):
+    retriever, index = searcher.retriever, searcher.index
+    names = index.ids()
+    query = retriever.transform(pd.DataFrame({"note": ["green leaf cup"]}), ["note"])["note"][0]
+    views = ["note", "photo", "sound", "table", "fused"]
+    chances = np.stack([retriever.calibrate("note", v, index.vectors(names, v) @ query) for v in views], axis=1)
+    best = np.nanmax(chances, axis=1)
+    found = searcher.search("green leaf cup", k=ROWS, words=0, alike=False)
+    assert found.asked == "note"
+    assert found.found == views
+    assert [hit.chance for hit in found.hits] == pytest.approx(sorted(best, reverse=True))
+    for hit in found.hits:
+        row = names.index(hit.id)
+        assert hit.chances == pytest.approx({v: c for v, c in zip(views, chances[row], strict=True) if np.isfinite(c)})
+        assert hit.chance == pytest.approx(best[row])
+        assert hit.score == hit.chance
+        assert hit.columns == table.iloc[number(hit)].replace({np.nan: None}).to_dict()
+    assert set(found.hits[0].media) == {"photo", "sound"}
+
+
+def test_words_join_by_reciprocal_rank(searcher):
+    plain = searcher.search("green leaf hat", k=ROWS, words=0, alike=False)
+    rank = {hit.id: place for place, hit in enumerate(plain.hits)}
+    by_words = {name: place for place, name in enumerate(searcher.index.words("green leaf hat", 4 * ROWS).ids[0])}
+    found = searcher.search("green leaf hat", k=ROWS, words=0.5, alike=False)
+    assert found.words
+    for hit in found.hits:
+        expected = 1 / (61 + rank[hit.id]) + (0.5 / (61 + by_words[hit.id]) if hit.id in by_words else 0)
+        assert hit.score == pytest.approx(expected, rel=0.03)  # rows of equal chance may change places
+    assert {"green", "leaf", "hat"} >= set(found.hits[0].words) != set()
+    only = searcher.search("green leaf hat", modality="image", k=5)
+    assert not only.words
+
+
+def test_several_parts_are_one_fused_query(searcher, media):
+    retriever = searcher.retriever
+    found = searcher.search("blue sea", image=media / "0.png", k=3, words=0)
+    assert found.asked == "fused"
+    assert [part["view"] for part in found.query] == ["note", "photo"]
+    text = retriever.transform(pd.DataFrame({"note": ["blue sea"]}), ["note"])
+    image = retriever.transform(pd.DataFrame({"photo": [str(media / "0.png")]}), ["photo"])
+    query = retriever.fuse({**text, **image})[0]
+    hit = found.hits[0]
+    similar = searcher.index.vectors([hit.id], "fused")[0] @ query
+    assert hit.chances["fused"] == pytest.approx(float(retriever.calibrate("fused", "fused", similar)), abs=1e-6)
+
+
+def test_a_row_finds_what_is_like_it_and_not_itself(searcher):
+    found = searcher.search(row="item-4", k=10, alike=False)
+    assert of(found.hits) == [1] * 10
+    assert "item-4" not in [hit.id for hit in found.hits]
+    assert found.asked == "fused"
+    mixed = searcher.search("blue sea cold", row="item-4", k=5)
+    assert (mixed.query[0]["view"], mixed.query[0]["modality"]) == ("note", "text")
+    assert ("note", "row") not in [(p["view"], p["modality"]) for p in mixed.query]
+
+
+def test_filters_leave_the_rows_they_should(searcher, table):
+    found = searcher.search("red", where="price > 5 and shop = 'here'", k=ROWS, alike=False)
+    expected = table.index[(table["price"] > 5) & (table["shop"] == "here")]
+    assert sorted(map(number, found.hits)) == expected.tolist()
+    none = searcher.search("red", where="price > 1000")
+    assert (len(none), none.frame.columns[0]) == (0, "id")
+
+
+def test_rows_of_one_picture_are_shown_once(searcher):
+    every = searcher.search("green", k=ROWS, modality="image", alike=False)
+    assert {"item-1", "item-7"} <= {hit.id for hit in every.hits}
+    found = searcher.search("green", k=ROWS, modality="image")
+    groups = [{hit.id, *hit.alike} for hit in found.hits]
+    assert any({"item-1", "item-7"} <= group for group in groups)
+    members = [name for hit in found.hits for name in (hit.id, *hit.alike)]
+    assert len(members) == len(set(members)) == ROWS - 1
+
+
+def test_what_a_row_lacks_is_no_match(searcher):
+    by_id = {hit.id: hit for hit in searcher.search("red", k=ROWS, alike=False).hits}
+    assert "photo" not in by_id["item-3"].chances
+    assert "sound" not in by_id["item-5"].chances
+    only = searcher.search("red", k=ROWS, modality="audio", alike=False)
+    assert "item-5" not in [hit.id for hit in only.hits]
+
+
+def test_pieces_say_what_matters(searcher):
+    pytest.importorskip("captum", reason="the extra 'explain' is not installed")
+    found = searcher.search("red fire", k=2, modality="text", explain=True)
+    words = found.hits[0].saliency[0]
+    assert words.kind == "words"
+    assert words.pieces[int(np.argmax(words.values))].strip() in {"red", "fire", "warm"}
+    found = searcher.search("red fire", k=1, modality="image", explain=True)
+    patches = np.array(found.hits[0].saliency[0].values)
+    assert patches.shape == (12, 12)
+    assert found.hits[0].to_json()["saliency"][0]["kind"] == "patches"
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_", "error", "words"),
+    [
+        ({}, ConfigError, "empty query: give --text, --image"),
+        ({"text": "  "}, ConfigError, "--text: empty query"),
+        ({"video": "x.mp4"}, ConfigError, "--video: the model knows no video; it has 'note' \\(text\\), 'photo'"),
+        ({"image": "nowhere.png"}, DataError, "--image nowhere.png: no such file"),
+        ({"image": b"no picture"}, DataError, "--image: not a readable image"),
+        ({"query": {"title": "x"}}, ConfigError, "--query title: the model has 'note' \\(text\\)"),
+        ({"text": "a", "query": {"note": "b"}}, ConfigError, "view 'note' is asked for twice"),
+        ({"value": {"cost": 3}}, ConfigError, "--value cost: expected columns of one view, of 'price', 'size'"),
+        ({"value": {"price": "dear"}}, ConfigError, "--value price: expected a number, got 'dear'"),
+        ({"row": "item-1000"}, DataError, "no row 'item-1000'"),
+        ({"text": "red", "where": "price <"}, ConfigError, "filter: expected an SQL condition"),
+        ({"text": "red", "where": "cost < 3"}, ConfigError, "filter: no column 'cost'"),
+        ({"text": "red", "where": " "}, ConfigError, "got an empty one"),
+        ({"text": "red", "modality": "video"}, ConfigError, "--modality video: the index has none"),
+        ({"text": "red", "k": 0}, ConfigError, "k = 0: expected a whole number"),
+        ({"text": "red", "words": -1.0}, ConfigError, "expected a weight of 0 or more"),
+    ],
+)
+def test_bad_queries_say_what_is_wrong(searcher, given_, error, words):
+    with pytest.raises(error, match=words) as caught:
+        searcher.search(**given_)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unreadable_file_is_named(searcher, media):
+    with pytest.raises(DataError, match=r"--image .*3\.png: not a readable image"):
+        searcher.search(image=media / "3.png")
+
+
+# -- ranking ----------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.one_of(st.just(float("nan")), st.floats(0, 1)), min_size=1, max_size=12),
+    st.floats(0, 4),
+    st.integers(0, 2**32 - 1),
+)
+def test_blending_is_reciprocal_rank_fusion(chances, weight, seed):
+    rng = np.random.default_rng(seed)
+    chances, words = np.array(chances), rng.permutation(len(chances)) - rng.integers(0, len(chances) + 1)
+    words = np.where(words < 0, -1, words)
+    scores = blend(chances, words, weight)
+    if weight == 0 or (words < 0).all():
+        np.testing.assert_array_equal(scores, np.where(np.isnan(chances), -1.0, chances))
+        return
+    order = sorted((-c, i) for i, c in enumerate(np.where(np.isnan(chances), -1.0, chances)))
+    for rank, (_, row) in enumerate(order):
+        expected = 0.0 if np.isnan(chances[row]) else 1 / (61 + rank)
+        expected += weight / (61 + words[row]) if words[row] >= 0 else 0.0
+        assert scores[row] == pytest.approx(expected)
+
+
+def test_alike_means_one_picture_or_the_view_that_found_where_there_is_none():
+    angle = np.arccos(NEAR)
+    near, far = (np.array([np.cos(a), np.sin(a)]) for a in (angle * 0.9, angle * 1.2))
+    one, none = np.array([1.0, 0.0]), np.full(2, np.nan)
+    vectors = {
+        "image": np.array([one, near, far, none, none]),
+        "text": np.array([one, -one, one, one, one]),
+    }
+    best = ["text"] * 5
+    assert collapse(range(5), vectors, ["image"], best, 10) == [[0, 1, 3, 4], [2]]
+    assert collapse(range(5), vectors, ["image"], best, 1) == [[0, 1, 3, 4]]
+    assert collapse([3, 4, 2], vectors, ["image"], best, 10) == [[3, 4, 2]]
+    assert collapse([], vectors, ["image"], [], 10) == []
+
+
+@pytest.mark.parametrize("width", [2, 3, 5, 8, 64])
+def test_strangers_are_hardly_ever_alike(rng, width):
+    vectors = rng.normal(size=(2_000, width))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    close = (np.triu(vectors @ vectors.T, 1) >= nearness(width)).sum()
+    assert close <= (2_000 if width == 2 else 30)  # of two million pairs; a circle has no room
+    assert NEAR <= nearness(width) < 1
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("The dogs are running", "A dog runs; the cat ran.", ["dog", "runs"]),
+        ("the of", "the cat of it", ["the", "of"]),
+        ("Größe", "die GRÖSSE und die größe", ["GRÖSSE", "größe"]),
+        ("stopped", "Stop! stopping stops", ["Stop", "stopping", "stops"]),
+        ("", "a dog", []),
+    ],
+)
+def test_shared_words_are_those_of_the_text(query, text, expected):
+    assert shared_words(query, text) == expected
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=12))
+def test_a_stem_begins_its_word(word):
+    assert word.casefold().startswith(stem(word))
+    assert stem(word) or not word.casefold()
