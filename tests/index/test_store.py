@@ -251,6 +251,14 @@ def test_a_first_build_of_another_form_begins_anew(tmp_path, items, schema):
         Index.create(place, {"image": 6}, schema, {})
 
 
+def test_a_first_build_of_another_form_takes_nothing_else_with_it(tmp_path, schema):
+    Index.create(tmp_path, {"image": 6}, schema, {})
+    (tmp_path / "thesis.txt").write_text("ten years of work")
+    with pytest.raises(DataError, match=r"other files such as 'thesis\.txt'"):
+        Index.create(tmp_path, {"image": 7}, schema, {})
+    assert (tmp_path / "thesis.txt").is_file()
+
+
 def test_an_index_of_no_rows_answers(tmp_path, schema):
     index = Index.create(tmp_path / "i", {"image": 6}, schema, {})
     with index.writing("build"):

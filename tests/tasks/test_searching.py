@@ -105,8 +105,8 @@ def test_words_join_by_reciprocal_rank(searcher):
 
 def test_several_parts_are_one_fused_query(searcher, media):
     retriever = searcher.retriever
-    found = searcher.search("blue sea", image=media / "0.png", k=3, words=0)
-    assert found.asked == "fused"
+    found = searcher.search("blue sea", image=media / "0.png", k=3)
+    assert (found.asked, found.words) == ("fused", False)
     assert [part["view"] for part in found.query] == ["note", "photo"]
     text = retriever.transform(pd.DataFrame({"note": ["blue sea"]}), ["note"])
     image = retriever.transform(pd.DataFrame({"photo": [str(media / "0.png")]}), ["photo"])

@@ -90,7 +90,7 @@ def search(
         str | None, typer.Option("--modality", metavar="M", help="Look at views of this modality, or name, alone.")
     ] = None,
     words: Annotated[
-        float, typer.Option("--words", min=0.0, help="Weight of full text beside vectors; 0 leaves it out.")
+        float, typer.Option("--words", min=0.0, help="Weight of full text, for queries of text alone; 0: none.")
     ] = 1.0,
     each: Annotated[bool, typer.Option("--each", help="Show rows that hold nearly the same one by one.")] = False,
     explain: Annotated[

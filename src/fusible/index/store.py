@@ -76,6 +76,8 @@ class Index(Reader):
         form = _table.schema(widths, columns, names)
         if pointer.widths == dict(widths) and pointer.info == info and index._table.schema == form:
             return index
+        if found := _strangers(place):
+            raise DataError(f"{place}: an unfinished index of another form, and other files such as {found[0]!r}")
         shutil.rmtree(place)
         return cls.create(place, widths, columns, info)
 
@@ -156,9 +158,7 @@ class Index(Reader):
 
 
 def _strangers(folder: Path) -> list[str]:
-    """Files that no index has: what a kill leaves before the first pointer is a table and a lock."""
-    return [
-        path.name
-        for path in folder.iterdir()
-        if path.name not in {f"{_table.ROWS}.lance", _pointer.LOCK, f".{NAME}.part"}
-    ]
+    """Files that no index has."""
+    own = {f"{_table.ROWS}.lance", NAME, WORK, _pointer.LOCK, _publish.FAILURES}
+    kinds = ("roster-*", "failures-*", "graph-*", "block-*", ".*.part")
+    return sorted(path.name for path in folder.iterdir() if path.name not in own and not any(map(path.match, kinds)))

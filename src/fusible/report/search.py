@@ -81,11 +81,12 @@ def _asked(part: Mapping[str, Any], budget: list[int]) -> dict[str, Any]:
     data = part.get("media")
     content = _read(data) if isinstance(data, str) else data
     player = _player(content, data if isinstance(data, str) else None, part["modality"], None, budget)
-    picture = html._picture(content) if part["modality"] == Modality.IMAGE else None
+    picture = html._picture(_whole(data)) if part["modality"] == Modality.IMAGE else None
+    said = Path(part["said"]).name if isinstance(data, str) else part["said"]
     return {
         "view": part["view"],
         "modality": part["modality"],
-        "said": part["said"],
+        "said": said,
         "picture": picture,
         "player": player,
     }
@@ -107,6 +108,7 @@ def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, 
                 continue
         if poster and not (view in shaded and modality == Modality.IMAGE):
             pictures.append((view, poster))
+    shaded_texts = {"".join(one.pieces) for one in hit.saliency if one.kind == "words"}
     by_column = {one.column: hit.previews.get(one.view, b"") for one in hit.saliency}
     texts = {str(value) for value in hit.columns.values()} & {hit.text, *hit.text.split("\n")}
     fields = {n: v for n, v in hit.columns.items() if v is not None and str(v) not in texts and not _is_path(v, hit)}
@@ -117,7 +119,7 @@ def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, 
         "chances": sorted(hit.chances.items(), key=lambda pair: -pair[1]),
         "pictures": pictures,
         "players": players,
-        "text": marked(hit.text, hit.words),
+        "text": marked(hit.text, hit.words) if hit.text not in shaded_texts else None,
         "blocks": saliency_blocks(hit.saliency, by_column),
         "fields": dict(list(fields.items())[:MOST_COLUMNS]),
     }
@@ -140,6 +142,14 @@ def marked(text: str, words: list[str]) -> Markup:
         parts.append(Markup("<mark>{}</mark>").format(word) if word in chosen else Markup.escape(word))
         end = match.end()
     return Markup("").join([*parts, Markup.escape(text[end:])])
+
+
+def _whole(data: str | bytes | None) -> bytes | None:
+    """Bytes of a picture that was asked with; None where the file went since."""
+    try:
+        return Path(data).read_bytes() if isinstance(data, str) else data
+    except OSError:
+        return None
 
 
 def _read(path: str) -> bytes | None:

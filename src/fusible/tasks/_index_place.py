@@ -72,6 +72,7 @@ def info_of(
 
 
 def origin_of(data: Any) -> str:
+    """Where a table comes from: its absolute path, nothing for one in memory."""
     return str(Path(data).absolute()) if isinstance(data, str | Path) else ""
 
 

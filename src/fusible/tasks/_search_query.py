@@ -36,6 +36,11 @@ class Query:
     words: str = ""
     row: str | None = None
 
+    @property
+    def is_text(self) -> bool:
+        """Whether texts are all that is asked: words would outvote the other parts of a query."""
+        return all(part["modality"] == Modality.TEXT for part in self.parts)
+
 
 def make_query(
     retriever: Retriever,

@@ -87,7 +87,8 @@ class Searcher:
         modality : str, optional
             Look at views of this modality, or of this name, alone (default: at all, and at all together, `fused`).
         words : float
-            Weight of full text (BM25) beside vectors in reciprocal rank fusion, for queries with text; 0 leaves it out.
+            Weight of full text (BM25) beside vectors in reciprocal rank fusion, for queries of text alone; 0 leaves it
+            out.
         alike : bool
             Show rows that hold nearly the same as one.
         explain : bool
@@ -106,7 +107,7 @@ class Searcher:
         given = {"text": text, "image": image, "audio": audio, "video": video}
         asked = make_query(self.retriever, self.index, given, query=query, value=value, row=row)
         views = self._views(modality)
-        weight = words if asked.words and self._reads_text(modality) else 0.0
+        weight = words if asked.is_text and self._reads_text(modality) else 0.0
         candidates, best, groups, scores = self._ranked(asked, views, where, k, weight, exact, alike)
         hits = self._hits(candidates, views, best, groups, scores, asked)
         if explain:
