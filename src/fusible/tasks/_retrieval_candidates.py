@@ -17,7 +17,7 @@ from fusible.alignment._projections import Affine, KernelProjection, build_proje
 from fusible.errors import ConfigError, FusibleError
 from fusible.tasks._retrieval_head import Head, Part, units
 from fusible.tasks._retrieval_pairs import Direction, Rows, goodness
-from fusible.tasks.aligned import MOST_SEARCHED, PER_STEP, build_aligner, check_aligner, fit_quietly, searcher
+from fusible.tasks.aligned import MOST_SEARCHED, PER_STEP, build_aligner, check_aligner, fit_quietly, room, searcher
 
 RIDGES = (0.03, 0.3, 1.0, 3.0, 10.0)
 KERNEL_RIDGES = (0.003, 0.03)
@@ -168,6 +168,8 @@ def _built(trial: Trial, method: str, options: Mapping[str, Any]) -> Any:
         size = min(128, max(1, both // 4))
     elif "steps" in known:
         size = PER_STEP
+    elif sum(array.shape[1] for array in vectors.values()) > MOST_SEARCHED:
+        size = room(vectors)
     settings = {"components": size, **{k: v for k, v in options.items() if k in known}}
     return aligner.set_params(**settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ LARGEST = 6e4
 @torch.inference_mode()
 def encode_batch(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str, tokens: bool) -> Arrays:
     """One array per item: its vector (width,), or with `tokens` its vector and its tokens (1 + steps, width)."""
-    encoder.to(device).eval()
+    _prepare(encoder, device)
     encoded = encoder({k: t.to(device) for k, t in tensors.items()})
     vectors = encoded.pooled.float().cpu().numpy()
     if not tokens:
@@ -28,6 +29,15 @@ def encode_batch(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str
     short = encoded.shortened(STEPS)
     steps, mask = short.tokens.float().cpu().numpy(), short.mask.cpu().numpy()
     return [np.concatenate([v[None], t[m]]) for v, t, m in zip(vectors, steps, mask, strict=True)]
+
+
+def _prepare(encoder: Encoder, device: str) -> None:
+    """Put an encoder where it is to run, for encoding; nothing where it is so, as walking its modules takes time."""
+    first = next(chain(encoder.parameters(), encoder.buffers()), None)
+    if first is not None and first.device != torch.device(device):
+        encoder.to(device)
+    if encoder.training:
+        encoder.eval()
 
 
 def arrange(
