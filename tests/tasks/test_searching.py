@@ -222,18 +222,20 @@ def test_blending_is_reciprocal_rank_fusion(chances, weight, seed):
         assert scores[row] == pytest.approx(expected)
 
 
-def test_alike_means_one_picture_or_the_view_that_found_where_there_is_none():
+def test_alike_means_the_same_picture_or_nearly_the_same_where_it_was_found():
     angle = np.arccos(NEAR)
     near, far = (np.array([np.cos(a), np.sin(a)]) for a in (angle * 0.9, angle * 1.2))
     one, none = np.array([1.0, 0.0]), np.full(2, np.nan)
     vectors = {
-        "image": np.array([one, near, far, none, none]),
-        "text": np.array([one, -one, one, one, one]),
+        "image": np.array([one, near, far, none, none, one]),
+        "text": np.array([one, one, one, one, near, -one]),
     }
-    best = ["text"] * 5
-    assert collapse(range(5), vectors, ["image"], best, 10) == [[0, 1, 3, 4], [2]]
-    assert collapse(range(5), vectors, ["image"], best, 1) == [[0, 1, 3, 4]]
-    assert collapse([3, 4, 2], vectors, ["image"], best, 10) == [[3, 4, 2]]
+    by_text, by_image = ["text"] * 6, ["image"] * 6
+    assert collapse(range(6), vectors, ["image"], by_text, 10) == [[0, 3, 4, 5], [1], [2]]
+    assert collapse([0, 1, 2, 5], vectors, ["image"], by_image, 10) == [[0, 1, 5], [2]]
+    assert collapse(range(6), vectors, ["image"], by_text, 1) == [[0, 3, 4, 5]]
+    assert collapse(range(6), vectors, [], by_text, 10) == [[0, 1, 2, 3, 4], [5]]
+    assert collapse([0, 1], {"fused": vectors["image"], **vectors}, ["image"], ["fused"] * 6, 10) == [[0, 1]]
     assert collapse([], vectors, ["image"], [], 10) == []
 
 

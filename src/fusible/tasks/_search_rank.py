@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fusible.index.items import FUSED
+
 RRF = 60
 """Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
 NEAR = 0.995
 """Cosine from which on vectors of two rows count as alike, unless strangers come so near by chance."""
+SAME = 1.0 - 1e-6
+"""Cosine of one and the same item, which rounding may leave."""
 CHANCE = 1e-6
 """Share of random directions that may be so near: spaces of a few dimensions need a larger cosine."""
 
@@ -43,9 +47,10 @@ def collapse(
 ) -> list[list[int]]:
     """Groups of alike rows in the order of their best, the best first, at most `most` of them.
 
-    Two rows are alike where a media view (image, sound, video) that both have holds nearly the same in both; where
-    they have none in common, where the view that found the better one does. `vectors` {view: (rows, width)} are of unit
-    length, NaN where absent; `best` names the view that found each row, `near` is the least cosine.
+    Two rows are alike where a media view (image, sound, video) holds the same in both, or where the view that found the
+    better one holds nearly the same; a text or a table does not count so where both rows have media, which differ.
+    `vectors` {view: (rows, width)} are of unit length, NaN where absent; `best` names the view that found each row,
+    `near` is the least cosine.
 
     >>> same = {"image": np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])}
     >>> collapse([0, 1, 2], same, ["image"], ["image"] * 3, 10)
@@ -78,4 +83,6 @@ def _alike(
     views = {*media, found} & set(vectors)
     cosines = {view: float(vectors[view][one].astype(np.float64) @ vectors[view][other]) for view in views}
     both = [cosines[view] for view in media if view in cosines and not np.isnan(cosines[view])]
-    return max(both) >= near if both else cosines.get(found, 0.0) >= near
+    if max(both, default=0.0) >= SAME:
+        return True
+    return cosines.get(found, 0.0) >= near and (not both or found in {*media, FUSED})
