@@ -30,12 +30,15 @@ class System:
     place: Path | None = None
     seconds: float | None = None
 
+    def files(self) -> list[Path]:
+        """All that was written of it."""
+        if self.place is None:
+            return []
+        return [file for file in (self.place, *self.place.rglob("*")) if file.is_file()]
+
     def size(self) -> int:
         """Bytes on disk."""
-        if self.place is None:
-            return 0
-        files = [self.place] if self.place.is_file() else self.place.rglob("*")
-        return sum(file.stat().st_size for file in files if file.is_file())
+        return sum(file.stat().st_size for file in self.files())
 
 
 @dataclass
