@@ -168,3 +168,12 @@ def test_an_error_in_a_batch_reaches_the_caller():
     broken = SimpleNamespace(batch=lambda *_: (_ for _ in ()).throw(OSError("disk gone")))
     with pytest.raises(OSError, match="disk gone"):
         run(network, {"v": broken}, target, rows, valid)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_training_of_a_few_steps_has_a_schedule(epochs):
+    """Four steps and a warm-up of a quarter ended in a division by zero."""
+    network, feeds, target, rows, valid = study()
+    history = run(network, feeds, target, rows[:32], valid, epochs=epochs, warmup=0.25)
+    assert len(history.train) == epochs
+    assert np.isfinite(history.train).all()

@@ -167,9 +167,9 @@ def _optimisation(
     groups = _groups(network, settings)
     optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
     rates = [group["lr"] for group in groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=max(2, steps), pct_start=settings.warmup
-    )
+    total = max(2, steps)
+    warmup = max(settings.warmup, 1.5 / total)  # the schedule divides by the steps of its first phase less one
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=total, pct_start=warmup)
     return optimiser, schedule
 
 
