@@ -31,6 +31,7 @@ class Hf(FrozenEncoder):
 
     modality = Modality.TEXT  # of this class; an instance for images or sound has its own
 
+    tunable: ClassVar[bool] = True
     version: ClassVar[str] = "1"
 
     def __init__(self, modality: str = "text", max_length: int = 256, path: str = "") -> None:
@@ -97,7 +98,7 @@ class Hf(FrozenEncoder):
         """Encode rows of equal shape together."""
         inputs, shapes = tensors["inputs"], tensors["shapes"]
         found: dict[int, torch.Tensor] = {}
-        with torch.no_grad():
+        with torch.set_grad_enabled(self.thawed and torch.is_grad_enabled()):
             kinds, which = torch.unique(shapes, dim=0, return_inverse=True)
             for kind in range(len(kinds)):
                 rows = torch.nonzero(which == kind).flatten()

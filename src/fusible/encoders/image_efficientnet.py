@@ -28,6 +28,7 @@ class ImageEfficientnet(FrozenEncoder):
     """
 
     modality: ClassVar[Modality] = Modality.IMAGE
+    tunable: ClassVar[bool] = True
     output_width = 1280
 
     def __init__(self, size: int = 160) -> None:
@@ -59,7 +60,7 @@ class ImageEfficientnet(FrozenEncoder):
         """Encode pixels; float images are taken to lie in 0-1."""
         pixels = tensors["pixels"]
         mean, std = (torch.tensor(value, device=pixels.device) for value in (MEAN, STD))
-        with inference(pixels.device):
+        with inference(pixels.device, tuned=self.thawed):
             maps = self.model.extract_features(to_maps(pixels, mean, std))
             tokens = maps.float().flatten(2).transpose(1, 2).contiguous()
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)

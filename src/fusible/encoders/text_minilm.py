@@ -27,6 +27,7 @@ class TextMinilm(FrozenEncoder):
     """
 
     modality: ClassVar[Modality] = Modality.TEXT
+    tunable: ClassVar[bool] = True
 
     def __init__(self, max_length: int = 256) -> None:
         super().__init__(max_length=max_length)
@@ -66,7 +67,7 @@ class TextMinilm(FrozenEncoder):
         steps = ids.shape[1]
         mask = mask_of(lengths, steps)
         tokens = torch.zeros(*ids.shape, self.output_width, device=ids.device)
-        with inference(ids.device):
+        with inference(ids.device, tuned=self.thawed):
             for rows, length in buckets(lengths, STEP):
                 part = nn.functional.pad(ids[rows, :length], (0, max(0, length - steps)))
                 seen = mask_of(lengths[rows], length).long()

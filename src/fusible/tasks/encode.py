@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from fusible.encoders._base import Encoder
-from fusible.types import STEPS
 
 Arrays = list[np.ndarray]
 LARGEST = 6e4
@@ -19,16 +18,16 @@ LARGEST = 6e4
 
 
 @torch.inference_mode()
-def encode_batch(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str, tokens: bool) -> Arrays:
-    """One array per item: its vector (width,), or with `tokens` its vector and its tokens (1 + steps, width)."""
+def encode_batch(encoder: Encoder, tensors: dict[str, torch.Tensor], device: str, steps: int) -> Arrays:
+    """One array per item: its vector (width,), or of at most `steps` tokens vector and tokens (1 + steps, width)."""
     _prepare(encoder, device)
     encoded = encoder({k: t.to(device) for k, t in tensors.items()})
     vectors = encoded.pooled.float().cpu().numpy()
-    if not tokens:
+    if not steps:
         return list(vectors)
-    short = encoded.shortened(STEPS)
-    steps, mask = short.tokens.float().cpu().numpy(), short.mask.cpu().numpy()
-    return [np.concatenate([v[None], t[m]]) for v, t, m in zip(vectors, steps, mask, strict=True)]
+    short = encoded.shortened(steps)
+    tokens, mask = short.tokens.float().cpu().numpy(), short.mask.cpu().numpy()
+    return [np.concatenate([v[None], t[m]]) for v, t, m in zip(vectors, tokens, mask, strict=True)]
 
 
 def _prepare(encoder: Encoder, device: str) -> None:

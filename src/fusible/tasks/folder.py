@@ -126,6 +126,8 @@ def load(folder: str | Path) -> Model:
             raise ModelFormatError(f"{folder}: holds an aligner, expected a model; use fusible.load_aligner")
         if "retriever" in config:
             raise ModelFormatError(f"{folder}: holds a retriever, expected a model; use fusible.load_retriever")
+        if "captioner" in config:
+            raise ModelFormatError(f"{folder}: holds a caption model, which fusible.load_captioner reads")
         parts.tree = dict(config["strategy"])
         target = Target.from_config(config["target"])
         columns, views = schema_of(config)

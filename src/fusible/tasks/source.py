@@ -18,7 +18,7 @@ from fusible.encoders._base import Encoder
 from fusible.errors import DataError
 from fusible.tasks.encode import Arrays, arrange, decode_key, encode_batch
 from fusible.training.feed import Batcher, Feed
-from fusible.types import MEDIA, Problem, View, ViewData
+from fusible.types import MEDIA, STEPS, Problem, View, ViewData
 
 SHARD = 512
 BATCH = 32
@@ -51,9 +51,9 @@ def stage(progress: Progress | None, name: str, total: int | None = None) -> Abs
 class Source:
     """The views of one table, or of some of its rows, ready for encoders.
 
-    With `rows`, ids and row arguments count within these; messages name rows of the table.
-    `counts` says how many items were encoded, how many came from the cache and how many could not be read. Unreadable
-    items become absent cells, and one `Problem` per view names them.
+    With `rows`, ids and row arguments count within these; messages name rows of the table. `steps`: most tokens of an
+    item. `counts` says how many items were encoded, came from the cache, and could not be read. Unreadable items become
+    absent cells, and one `Problem` per view names them.
     """
 
     def __init__(
@@ -65,12 +65,11 @@ class Source:
         device: str = "cpu",
         progress: Progress | None = None,
         rows: np.ndarray | None = None,
+        steps: int = STEPS,
     ) -> None:
-        self.dataset = dataset
-        self.rows = rows
+        self.dataset, self.rows, self.steps = dataset, rows, steps
         self.cache = cache
-        self.workers = workers
-        self.device = device
+        self.workers, self.device = workers, device
         self.progress = progress
         self.problems: list[Problem] = []
         self.counts = {"encoded": 0, "cached": 0, "unreadable": 0}
@@ -104,7 +103,7 @@ class Source:
     def feed(self, view: View, encoder: Encoder, *, encoded: bool, tokens: bool = False) -> Feed:
         """The view for a network: encoded once now (`encoded`), or decoded, to be encoded within the network.
 
-        With `tokens`, encoded sequences too, of at most `STEPS` tokens an item; asked for first, they also serve those
+        With `tokens`, encoded sequences too, of at most `steps` tokens an item; asked for first, they also serve those
         who ask for vectors later. Feeds are remembered per encoder object; `forget` drops those of an encoder whose
         weights change. Decoded items serve every encoder that decodes alike: copies that are trained apart decode
         nothing again.
@@ -184,13 +183,14 @@ class Source:
         A vector (width,), or with `tokens` (1 + steps, width): the vector first.
         """
         if view.modality == "table":
-            frame = data.values
+            frame, steps = data.values, self.steps if tokens else 0
             pieces: Arrays = []
             for i in range(0, len(frame), SHARD):
-                pieces += encode_batch(encoder, encoder.collate(frame.iloc[i : i + SHARD]), self.device, tokens)
+                pieces += encode_batch(encoder, encoder.collate(frame.iloc[i : i + SHARD]), self.device, steps)
             return pieces
         if encoder.frozen and self.cache is not None:
-            space = self.cache.open(f"{'tokens' if tokens else 'encoded'}-{encoder.fingerprint()}")
+            kind = "tokens" if self.steps == STEPS else f"tokens{self.steps}"
+            space = self.cache.open(f"{kind if tokens else 'encoded'}-{encoder.fingerprint()}")
             self._fill(view, encoder, data, space, encode=True, tokens=tokens)
             kept = sorted(self._readable(data))
             return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
@@ -225,10 +225,10 @@ class Source:
         self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int], tokens: bool = False
     ) -> Iterator[tuple[list[int], Arrays]]:
         """Encode items in batches, decoding ahead in threads."""
-        decoded = self._ready(view, encoder, data, ids)
+        decoded, steps = self._ready(view, encoder, data, ids), self.steps if tokens else 0
         while batch := list(islice(decoded, BATCH)):
             chunk = [i for i, _ in batch]
-            arrays = encode_batch(encoder, encoder.batch([item for _, item in batch]), self.device, tokens)
+            arrays = encode_batch(encoder, encoder.batch([item for _, item in batch]), self.device, steps)
             self.counts["encoded"] += len(chunk)
             yield chunk, arrays
 

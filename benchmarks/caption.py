@@ -1,0 +1,153 @@
+"""Captions beside what writes without looking: lip reading, photos, and rendered scenes with an exact text.
+
+GRID: a silent video of a talker, and his sound under noise, to the sentence said. Flickr8k: 650 photos with five texts
+each. Scenes: easy-VQA's pictures, described from their questions and answers. All choices are made on validation rows;
+`--table NAME` runs one only. Each (table, seed) is written beside the result: a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _caption_data import photos, scenes, talker
+from _harness import ROOT, Benchmark, arguments, write
+
+TABLES = ("grid", "flickr8k", "scenes")
+RESAMPLES = 2_000
+
+
+def main() -> None:
+    """Run what is lacking, then judge every table that is complete."""
+    names, rest = _names()
+    sys.argv = [sys.argv[0], *rest]
+    benchmark = Benchmark("caption", arguments(__doc__))
+    args = benchmark.arguments
+    if args.seeds == [0] and not args.quick:
+        args.seeds = [0, 1, 2]
+    place = (args.json or ROOT / "benchmarks" / "results" / "caption.json").with_suffix(".parts")
+    judges = {"grid": _grid, "flickr8k": _flickr, "scenes": _scenes}
+    for name in names:
+        runs = [_run(benchmark, name, seed, place / f"{name}-{seed}.json") for seed in args.seeds]
+        _table(benchmark, name, runs)
+        judges[name](benchmark, runs)
+    benchmark.finish()
+
+
+def _names() -> tuple[list[str], list[str]]:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--table", nargs="+", choices=TABLES, default=list(TABLES))
+    found, rest = parser.parse_known_args()
+    return found.table, rest
+
+
+def _run(benchmark: Benchmark, name: str, seed: int, part: Path) -> dict[str, Any]:
+    """One fit, or its result where it is already there."""
+    if part.is_file() and not benchmark.arguments.quick:
+        found: dict[str, Any] = json.loads(part.read_text())
+        return found
+    import fusible
+
+    args = benchmark.arguments
+    options: dict[str, Any] = {"seed": seed, "device": args.device, "cache": args.cache}
+    if args.quick:
+        options["epochs"] = 1
+    start, used = time.perf_counter(), time.process_time()
+    if name == "grid":
+        table = talker(seed, args.quick)
+        result = fusible.fit_captions(table, "transcript", video="video", audio="sound", metric="wer", **options)
+    elif name == "flickr8k":
+        result = fusible.fit_captions(photos(args.quick), "caption", image="image", **options)
+    else:
+        result = fusible.fit_captions(scenes(args.quick), "caption", image="image", metric="exact", **options)
+    run = _plain(result, time.perf_counter() - start, time.process_time() - used)
+    if not args.quick:
+        write(part, run)
+    return run
+
+
+def _plain(result: Any, seconds: float, used: float) -> dict[str, Any]:
+    """What is kept of a fit: per writer, the sums over items that its metric is made of."""
+    metric = result.metric
+    return {
+        "metric": metric,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(used, 1),
+        "chosen": result.chosen,
+        "writers": {
+            row.name: {
+                "kind": row.kind,
+                "metrics": row.metrics,
+                "top": np.asarray(row.ratios[metric].top, float).round(6).tolist(),
+                "bottom": np.asarray(row.ratios[metric].bottom, float).round(6).tolist(),
+                "seconds": row.fit_seconds,
+            }
+            for row in result.rows
+        },
+    }
+
+
+def _scores(runs: list[dict[str, Any]], name: str) -> np.ndarray:
+    """A writer's score on the items themselves, then on resamples of items; means over seeds, alike for all writers."""
+    found = []
+    for run in runs:
+        one = run["writers"][run["chosen"] if name == "chosen" else name]
+        top, bottom = np.array(one["top"]), np.array(one["bottom"])
+        rng = np.random.default_rng(0)
+        drawn = [np.bincount(rng.integers(0, len(top), len(top)), minlength=len(top)) for _ in range(RESAMPLES)]
+        weights = np.stack([np.ones(len(top)), *drawn])
+        found.append((weights @ top) / (weights @ bottom))
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _table(benchmark: Benchmark, name: str, runs: list[dict[str, Any]]) -> None:
+    metric = runs[0]["metric"]
+    for writer, first in runs[0]["writers"].items():
+        scores = _scores(runs, writer)
+        low, high = np.percentile(scores[1:], (2.5, 97.5))
+        others = ("cider_d", "bleu_4", "rouge_l", "wer", "exact", "copied")
+        means = {key: float(np.mean([run["writers"][writer]["metrics"][key] for run in runs])) for key in others}
+        benchmark.row(
+            table=name, writer=writer, kind=first["kind"], metric=metric, score=float(scores[0]), low=float(low),
+            high=float(high), **{key: value for key, value in means.items() if key != metric}, seeds=len(runs),
+        )  # fmt: skip
+    minutes = float(np.mean([run["cpu_seconds"] for run in runs])) / 60
+    benchmark.row(table=name, writer="CPU minutes a seed, all writers", score=minutes, seeds=len(runs))
+
+
+def _gain(runs: list[dict[str, Any]], one: str, other: str, sign: int) -> tuple[float, float]:
+    """By how much one writer is better than another, and the lower end of the paired 95 % interval."""
+    gain = sign * (_scores(runs, one) - _scores(runs, other))
+    return float(gain[0]), float(np.percentile(gain[1:], 2.5))
+
+
+def _grid(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
+    """Lip reading against the blind decoder, and fused against each view alone."""
+    mean, low = _gain(runs, "video", "blind decoder", -1)
+    benchmark.claim("grid: word error rate, silent video less blind decoder's, gain", mean, at_least=1e-9)
+    benchmark.claim("grid: lower end of that gain's 95 % interval", low, at_least=1e-9)
+    for view in ("video", "sound"):
+        mean, low = _gain(runs, "fused", view, -1)
+        benchmark.claim(f"grid: word error rate, fused better than {view} alone by", mean, at_least=1e-9)
+        benchmark.claim(f"grid: lower end of the 95 % interval against {view}", low, at_least=1e-9)
+
+
+def _flickr(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
+    mean, low = _gain(runs, "chosen", "blind decoder", 1)
+    benchmark.claim("flickr8k: CIDEr-D above the blind decoder by", mean, at_least=1e-9)
+    benchmark.claim("flickr8k: lower end of that difference's 95 % interval", low, at_least=1e-9)
+    mean, _ = _gain(runs, "chosen", "nearest neighbour", 1)
+    benchmark.claim("flickr8k: CIDEr-D above the nearest neighbour by", mean, at_least=1e-9)
+
+
+def _scenes(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
+    benchmark.claim("scenes: share of exact texts", float(_scores(runs, "chosen")[0]), at_least=0.98)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Examples of captions for the report: the worst, the best and some drawn ones, with where the writer looked."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fusible.data.media import decode_image, decode_video
+from fusible.decoders._generate import Generation
+from fusible.errors import DataError
+from fusible.evaluation.explanation import Saliency
+from fusible.evaluation.written import Captions, sign
+from fusible.tasks._caption_data import Material
+from fusible.tasks.captioner import CaptionModel
+from fusible.tasks.hf_captioner import HfCaptionModel
+from fusible.tasks.source import Source
+from fusible.tasks.writer import Looked, Writer, looked
+from fusible.types import MEDIA, Media, Modality, View
+
+SHOWN = 4
+"""Examples of each kind."""
+PICTURE_SIDE = 224
+MOST_WORDS = 16
+"""Words of an example whose attention is kept."""
+
+
+def examples(found: Material, writer: Writer, result: Captions, settings: Generation) -> list[dict[str, Any]]:
+    """Test inputs with texts of the chosen writer and of the best baseline, references, pictures and attention."""
+    row = result.row(result.chosen)
+    ratio = row.ratios[result.metric]
+    scores = sign(result.metric) * ratio.top / np.where(ratio.bottom > 0, ratio.bottom, 1.0)
+    order = np.argsort(scores, kind="stable")
+    drawn = np.random.default_rng(result.seed).permutation(len(order))
+    kinds = {"worst": order, "best": order[::-1], "drawn": drawn}
+    taken: set[int] = set()
+    shown = []
+    for kind, places in kinds.items():
+        fresh = [int(place) for place in places if int(place) not in taken][:SHOWN]
+        taken.update(fresh)
+        shown += [_example(found, writer, result, settings, kind, place) for place in fresh]
+    return shown
+
+
+def _example(
+    found: Material, writer: Writer, result: Captions, settings: Generation, kind: str, place: int
+) -> dict[str, Any]:
+    table_row = int(found.rows_of("test")[place])
+    row, rival = result.row(result.chosen), result.row(result.rival)
+    ratio = row.ratios[result.metric]
+    seen = looked(writer, found.source, settings, table_row)
+    return {
+        "kind": kind,
+        "title": f"row {table_row}",
+        "picture": preview(found.source, found.views, table_row),
+        "said": row.texts[place],
+        "confidence": row.confidence[place],
+        "score": float(ratio.top[place] / max(float(ratio.bottom[place]), 1e-9)),
+        "references": result.references[place],
+        "rival": rival.texts[place],
+        "words": seen.words[:MOST_WORDS],
+        "maps": maps_of(writer.views, seen),
+    }
+
+
+def maps_of(views: tuple[View, ...], seen: Looked) -> list[list[Saliency]]:
+    """Per word, attention to pictures as a grid of patches and to sounds and videos as stretches of their length."""
+    return [[one for view in views if (one := _map(view, seen, word)) is not None] for word in range(len(seen.words))]
+
+
+def _map(view: View, seen: Looked, word: int) -> Saliency | None:
+    weights = np.asarray(seen.weights[view.name][word], float)
+    if view.modality not in MEDIA or len(weights) < 2 or len(view.columns) > 1:
+        return None
+    if view.modality is Modality.IMAGE:
+        side = round(len(weights) ** 0.5)
+        if side * side != len(weights):
+            return None
+        return Saliency(view.name, view.columns[0], "patches", weights.reshape(side, side).tolist())
+    share = [f"{100 * place / len(weights):.0f} %" for place in range(len(weights))]
+    return Saliency(view.name, view.columns[0], "stretches", weights.tolist(), share)
+
+
+def _pixels(view: View, value: Media) -> np.ndarray:
+    if view.modality is Modality.IMAGE:
+        return decode_image(value, PICTURE_SIDE)
+    return np.asarray(decode_video(value, 3, PICTURE_SIDE)[1])
+
+
+def picture_of(model: CaptionModel | HfCaptionModel, data: Any, row: int) -> bytes | None:
+    """The preview of one row of a table, or of one file."""
+    dataset = model.read(data)
+    return preview(Source(dataset, rows=np.array([row])), tuple(dataset.views.values()), 0)
+
+
+def preview(source: Source, views: Sequence[View], row: int) -> bytes | None:
+    """The row's first readable picture, or the middle frame of its video, as a small PNG."""
+    from PIL import Image
+
+    for view in views:
+        data = source.data(view)
+        ids = data.ids[row][data.ids[row] >= 0]
+        if view.modality not in {Modality.IMAGE, Modality.VIDEO} or not len(ids):
+            continue
+        try:
+            pixels = _pixels(view, data.values[int(ids[0])])
+        except DataError:
+            continue  # an unreadable picture was counted among the problems
+        if pixels.dtype != np.uint8:
+            low, high = float(pixels.min()), float(pixels.max())
+            pixels = ((pixels - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+        picture = Image.fromarray(pixels)
+        picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        return stream.getvalue()
+    return None

@@ -1,0 +1,270 @@
+"""Captioning end to end: what is learned of pictures and sounds, what it is compared with, and what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from _told import told
+
+import fusible
+from fusible.decoders._generate import Generation
+from fusible.errors import ConfigError, DataError, FusibleError, ModelFormatError, RegistryError, SchemaError
+from fusible.tasks.captioning import fit_captions
+
+ENCODERS = {"photo": "image_cnn", "tone": "audio_sequence"}
+OPTIONS = {"image": "photo", "audio": "tone", "encoders": ENCODERS, "metric": "exact", "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    place = tmp_path_factory.mktemp("captions") / "out"
+    return fusible.fit_captions(told(180), "said", epochs=20, output=place, **OPTIONS), place
+
+
+def test_needs_both_views_and_says_so(result):
+    found, _ = result
+    assert found.chosen == "fused"
+    assert found.row("fused").metrics["exact"] > 0.9
+    for view in ("photo", "tone"):
+        assert found.row(view).metrics["exact"] < 0.8
+    assert found.against["blind decoder"].low > 0.3
+    assert found.fusion["verdict"] == "helps"
+    assert {row.name for row in found.rows if row.kind == "baseline"} == {
+        "blind decoder", "nearest neighbour", "most frequent",
+    }  # fmt: skip
+    assert found.row("most frequent").metrics["exact"] == pytest.approx(
+        np.mean([refs[0] == found.row("most frequent").texts[0] for refs in found.references])
+    )
+
+
+def test_verdict_compares_with_the_best_baseline(result):
+    found, _ = result
+    scores = {row.name: row.scores["exact"].score for row in found.rows if row.kind == "baseline"}
+    assert scores[found.rival] == max(scores.values())
+    assert found.difference.mean == pytest.approx(found.row(found.chosen).scores["exact"].score - scores[found.rival])
+    assert found.rival in found.statement
+
+
+def test_json_is_plain_and_the_folder_whole(result):
+    found, place = result
+    plain = json.loads((place / "captions.json").read_text())
+    assert plain == json.loads(json.dumps(found.to_json()))
+    assert plain["items"] == {"train": 120, "valid": 30, "test": 30}
+    assert {one["name"] for one in plain["writers"]} == {row.name for row in found.rows}
+    page = (place / "report.html").read_text()
+    assert found.statement.split(",")[0] in page
+    assert page.count("<figure>") >= 10
+    assert "<script" not in page
+
+
+def test_a_saved_model_writes_the_same(result):
+    found, place = result
+    frame = told(180).drop(columns=["said", "split"]).iloc[:30]
+    loaded = fusible.load_captioner(place)
+    for settings in ({}, {"beams": 1}, {"sample": True, "seed": 3}):
+        one, other = found.model.caption(frame, **settings), loaded.caption(frame, **settings)
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_alone_is_as_among_many_and_one_beam_is_greedy(result):
+    model = result[0].model
+    frame = told(180).drop(columns=["said", "split"]).iloc[:12]
+    many = model.caption(frame, beams=1)
+    for row in range(0, 12, 5):
+        alone = model.caption(frame.iloc[[row]], beams=1)
+        assert alone["caption"][0] == many["caption"][row]
+        assert alone["confidence"][0] == pytest.approx(many["confidence"][row], abs=1e-4)
+    assert many["confidence"].between(0, 1).all()
+    drawn = model.caption(frame, sample=True, seed=1)
+    again = model.caption(frame.iloc[:6], sample=True, seed=1)
+    assert drawn["caption"].tolist()[:6] == again["caption"].tolist()
+
+
+def test_views_may_be_missing_when_it_writes(result):
+    model = result[0].model
+    frame = told(12).drop(columns=["said", "split"])
+    frame.loc[0, "tone"], frame.loc[1, "photo"] = None, None
+    frame.loc[2, ["photo", "tone"]] = None
+    frame.at[3, "photo"] = b"no picture"
+    written = model.caption(frame)
+    assert len(written) == 12
+    assert written["caption"].str.len().gt(0).all()
+    assert any("photo" in line for line in written.attrs["problems"])
+
+
+def test_where_it_looked(result):
+    model = result[0].model
+    frame = told(12).drop(columns=["said", "split"])
+    seen = model.look(frame, 4)
+    assert seen.text == model.caption(frame)["caption"][4]
+    assert " ".join(seen.words) == seen.text
+    drawn = {"sample": True, "seed": 2, "temperature": 2.0}
+    assert model.look(frame, 5, **drawn).text == model.caption(frame, **drawn)["caption"][5]
+    total = seen.fused + sum(seen.whole.values()) + sum(w.sum(axis=1) for w in seen.weights.values())
+    np.testing.assert_allclose(total, 1.0, atol=1e-4)
+    with pytest.raises(DataError, match="row 12: the table has rows 0 to 11"):
+        model.look(frame, 12)
+
+
+def test_references_of_an_item_are_gathered_and_stay_in_one_part():
+    frame = told(60, references=2).drop(columns=["split"])
+    found = fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=1, workers=1)
+    assert all(len(refs) == 2 for refs in found.references)
+    assert sum(found.items.values()) == 60
+
+
+def test_several_text_columns_are_references():
+    frame = told(60)
+    frame["other"] = [None if i % 5 else f"{text} indeed" for i, text in enumerate(frame["said"])]
+    found = fit_captions(
+        frame, ["said", "other"], image="photo", encoders={"photo": "image_cnn"}, epochs=1, workers=1, decoder="lstm"
+    )
+    assert {len(refs) for refs in found.references} == {1, 2}
+    assert found.settings["design"]["decoder"] == "lstm"
+
+
+def test_self_critical_training_keeps_the_best_epoch():
+    found = fit_captions(
+        told(90), "said", image="photo", encoders={"photo": "image_cnn"}, epochs=3, self_critical=2, workers=1
+    )
+    history = found.model.writer.info["self_critical"]
+    assert len(history) == 3
+    assert max(history) >= history[0]
+    assert found.settings["self_critical"] == 2
+
+
+def test_tuning_trains_a_pretrained_encoder_and_is_saved(tmp_path):
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra 'vision' is not installed")
+    found = fit_captions(
+        told(24), "said", image="photo", encoders={"photo": "image_efficientnet"}, epochs=1, tune=True, workers=1
+    )
+    writer = found.model.writer
+    assert writer.info["tuned"]["kept"]
+    assert writer.live == ("photo",)
+    loaded = fusible.load_captioner(found.model.save(tmp_path / "model"))
+    frame = told(24).drop(columns=["said", "split"])
+    pd.testing.assert_frame_equal(loaded.caption(frame), found.model.caption(frame))
+    with pytest.raises(ConfigError, match="tune: no encoder has pretrained weights"):
+        fit_captions(told(24), "said", audio="tone", encoders={"tone": "audio_sequence"}, epochs=1, tune=True)
+
+
+def test_a_prompt_is_read_with_the_picture(tmp_path):
+    frame = told(120)
+    frame["asked"] = np.where(np.arange(120) % 2, "which colour?", "what shape?")
+    colours = [text.split()[1] for text in frame["said"]]
+    frame["reply"] = [colour if i % 2 else "square" for i, colour in enumerate(colours)]
+    found = fit_captions(
+        frame, "reply", image="photo", prompt="asked", epochs=30, metric="exact", workers=1,
+        encoders={"photo": "image_cnn", "asked": "text_gru"},
+    )  # fmt: skip
+    assert found.row("photo").metrics["exact"] > found.row("blind decoder").metrics["exact"] + 0.2
+    assert fusible.load_captioner(found.model.save(tmp_path / "m")).caption(frame)["caption"].str.len().gt(0).all()
+
+
+@pytest.mark.parametrize("text", ["一只猫坐在沙发上", "قطة على الأريكة", "cat 🐈‍⬛ on sofa 🛋️"])
+def test_any_script_is_learned_without_loss(text):
+    frame = told(30)
+    frame["said"] = text
+    found = fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=15, workers=1)
+    assert set(found.row(found.chosen).texts) == {text}
+
+
+def test_a_vocabulary_of_one_word():
+    frame = told(30)
+    frame["said"] = "yes"
+    found = fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=8, metric="exact")
+    assert found.row("most frequent").metrics["exact"] == 1.0
+    assert found.verdict == "no evidence"
+
+
+def test_a_text_of_ten_thousand_words_is_cut():
+    frame = told(30)
+    frame.loc[0, "said"] = "word " * 10_000
+    found = fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=1, workers=1)
+    assert any("longer than 256 tokens" in note for note in found.notes)
+
+
+def test_rows_without_a_text_are_left_out_and_counted():
+    frame = told(60)
+    frame.loc[[0, 1], "said"] = [None, "  "]
+    found = fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=1, workers=1)
+    assert found.notes[0].startswith("2 rows without a text")
+    assert found.items["train"] == 38
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"text": "nothing"}, FusibleError, "nothing"),
+        ({"image": None}, ConfigError, "inputs: expected a column of pictures"),
+        ({"image": ["photo", "photo"]}, ConfigError, "named twice"),
+        ({"image": "said"}, ConfigError, "both read and written"),
+        ({"decoder": "gru"}, RegistryError, "no part of decoders is called 'gru'"),
+        ({"operator": "conkat"}, RegistryError, "did you mean concat"),
+        ({"metric": "bleu"}, ConfigError, "metric 'bleu': expected one of"),
+        ({"epochs": 0}, ConfigError, "epochs: expected 1 or more"),
+        ({"encoders": {"picture": "image_cnn"}}, SchemaError, "no view is called 'picture'"),
+        ({"encoders": {"photo": "text_gru"}}, ConfigError, "expected an encoder of image"),
+        ({"tokenizer": "none.json"}, ConfigError, "tokenizer none.json"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_a_line(changed, error, message):
+    given = {"text": "said", "image": "photo", "encoders": {"photo": "image_cnn"}, "epochs": 1, **changed}
+    with pytest.raises(error, match=message) as caught:
+        fit_captions(told(18), **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_text_at_all_is_refused():
+    frame = told(18)
+    frame["said"] = ""
+    with pytest.raises(DataError, match="no row has a text"):
+        fit_captions(frame, "said", image="photo")
+
+
+def test_models_refuse_what_they_cannot_do(result, tmp_path):
+    found, place = result
+    with pytest.raises(ConfigError, match="has no setting 'beam'"):
+        found.model.caption(told(6), beam=2)
+    with pytest.raises(ConfigError, match="give a table that has them"):
+        found.model.caption(["a.png"])
+    with pytest.raises(SchemaError):
+        found.model.caption(told(6).drop(columns=["photo"]))
+    with pytest.raises(ModelFormatError, match="holds no caption model"):
+        fusible.load_captioner(_other(tmp_path))
+    with pytest.raises(ModelFormatError, match=r"fusible\.load_captioner"):
+        fusible.load(place / "model")
+
+
+def _other(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60) % 2})
+    fusible.fit(frame, "y", strategy="single:table", encoders={"table": "table_trees"}, output=tmp_path / "m")
+    return tmp_path / "m"
+
+
+def test_damaged_folders_are_refused(result, tmp_path):
+    import shutil
+
+    import yaml
+
+    place = tmp_path / "model"
+    shutil.copytree(result[1] / "model", place)
+    config = yaml.safe_load((place / "config.yaml").read_text())
+    for name, value in (("width", 10**9), ("decoder", "os.system"), ("layers", "2"), ("operator", "../x")):
+        spoilt = {
+            **config,
+            "captioner": {**config["captioner"], "recipe": {**config["captioner"]["recipe"], name: value}},
+        }
+        (place / "config.yaml").write_text(yaml.safe_dump(spoilt))
+        with pytest.raises(ModelFormatError):
+            fusible.load_captioner(place)
+
+
+def test_generation_settings_of_the_model(result):
+    model = result[0].model
+    assert model.generation(beams=None) == model.settings
+    assert isinstance(model.generation(longest=3), Generation)
+    frame = told(6).drop(columns=["said", "split"])
+    short = model.caption(frame, longest=2, beams=1)
+    assert all(len(model.writer.vocabulary.encode(text)) <= 4 for text in short["caption"])
