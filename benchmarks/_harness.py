@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,24 @@ class Benchmark:
     arguments: argparse.Namespace
     rows: list[Row] = field(default_factory=list)
     claims: list[Row] = field(default_factory=list)
+    parts: dict[str, str] = field(default_factory=dict)
+    """Of a benchmark that is run part by part: each part, and when it was measured."""
+
+    def take(self, key: str, names: Sequence[str]) -> None:
+        """Say that this run measures the parts `names`, and take over what the earlier result says of others.
+
+        `key` is the cell of rows that names their part; claims begin with it and a colon.
+        """
+        today, path = datetime.now(UTC).date().isoformat(), self.arguments.json
+        self.parts = dict.fromkeys(names, today)
+        if path is None or not path.is_file() or self.arguments.quick:
+            return
+        old = json.loads(path.read_text(encoding="utf-8"))
+        kept = [row for row in old["rows"] if row[key] not in self.parts]
+        dates = {row[key]: old.get("parts", {}).get(row[key], old["date"]) for row in kept}
+        self.rows += kept
+        self.claims += [claim for claim in old["claims"] if claim["claim"].split(":")[0] in dates]
+        self.parts = dates | self.parts
 
     def row(self, **cells: Any) -> None:
         """Add one row of the table."""
@@ -101,6 +120,7 @@ class Benchmark:
             "date": datetime.now(UTC).date().isoformat(),
             "quick": self.arguments.quick,
             "seeds": self.arguments.seeds,
+            **({"parts": self.parts} if self.parts else {}),
             "rows": self.rows,
             "claims": self.claims,
         }

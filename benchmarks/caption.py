@@ -1,8 +1,9 @@
 """Captions beside what writes without looking: lip reading, photos, and rendered scenes with an exact text.
 
 GRID: a silent video of a talker, and his sound under noise, to the sentence said. Flickr8k: 650 photos with five texts
-each. Scenes: easy-VQA's pictures, described from their questions and answers. All choices are made on validation rows;
-`--table NAME` runs one only. Each (table, seed) is written beside the result: a killed run goes on where it was.
+each. Scenes: easy-VQA's pictures, described from their questions and answers. All choices are made on validation rows.
+Each (table, seed) is written beside the result: a killed run goes on where it was. `--table NAME` runs some only, and
+keeps what the result file says of the others.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main() -> None:
         args.seeds = [0, 1, 2]
     place = (args.json or ROOT / "benchmarks" / "results" / "caption.json").with_suffix(".parts")
     judges = {"grid": _grid, "flickr8k": _flickr, "scenes": _scenes}
+    benchmark.take("table", names)
     for name in names:
         runs = [_run(benchmark, name, seed, place / f"{name}-{seed}.json") for seed in args.seeds]
         _table(benchmark, name, runs)

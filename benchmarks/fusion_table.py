@@ -1,7 +1,8 @@
 """Every strategy on seven real tables: which way of fusing helps where, and auto against the best single view.
 
 Each (data set, seed) is a run of its own, written beside the result as soon as it is done: a killed run goes on where
-it was. `--dataset NAME` runs some only. Intervals are 95 % over test rows, of scores averaged over seeds.
+it was. `--dataset NAME` runs some only, and keeps what the result file says of the others. Intervals are 95 % over test
+rows, of scores averaged over seeds.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def main() -> None:
     if args.seeds == [0] and not args.quick:
         args.seeds = [0, 1, 2]
     place = (args.json or ROOT / "benchmarks" / "results" / "fusion_table.json").with_suffix(".parts")
+    benchmark.take("dataset", names)
     for name in names:
         runs = [_run(benchmark, DATASETS[name], seed, place / f"{name}-{seed}.json") for seed in args.seeds]
         _judge(benchmark, DATASETS[name], runs)

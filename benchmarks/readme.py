@@ -20,7 +20,9 @@ def figures(results: list[dict[str, Any]]) -> str:
 def _section(result: dict[str, Any]) -> str:
     lines = [f"### {result['benchmark'].replace('_', ' ').capitalize()}", "", *_claims(result["claims"])]
     seeds = ", ".join(map(str, result["seeds"]))
-    return "\n".join([*lines, "", f"{result['date']}, {_machine(result['machine'])}; seeds {seeds}."])
+    dates = sorted(set(result.get("parts", {}).values()) or {result["date"]})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return "\n".join([*lines, "", f"{when}, {_machine(result['machine'])}; seeds {seeds}."])
 
 
 def _claims(claims: list[dict[str, Any]]) -> list[str]:

@@ -79,6 +79,22 @@ def test_the_result_file_holds_rows_claims_and_machine(load, tmp_path, capsys):
     assert "DOES NOT HOLD" in capsys.readouterr().out
 
 
+def test_a_part_keeps_what_was_measured_of_the_others(load, tmp_path, capsys):
+    file = tmp_path / "x.json"
+    for name, value in (("a", 1.0), ("b", 2.0), ("a", 3.0)):
+        one = benchmark(load, json_file=file)
+        one.take("table", [name])
+        one.row(table=name, score=value)
+        one.claim(f"{name}: score", value, at_least=0.0)
+        one.finish()
+    found = json.loads(file.read_text())
+    assert [(row["table"], row["score"]) for row in found["rows"]] == [("b", 2.0), ("a", 3.0)]
+    assert [(claim["claim"], claim["value"]) for claim in found["claims"]] == [("b: score", 2.0), ("a: score", 3.0)]
+    assert set(found["parts"]) == {"a", "b"}
+    old = {**found, "parts": {"a": "2026-01-02", "b": "2026-01-01"}}
+    assert "2026-01-01 to 2026-01-02, " in load("readme").figures([old])
+
+
 def test_readme_shows_a_claim_that_does_not_hold(load):
     readme = load("readme")
     machine = {"processor": "P", "cores": 2, "memory_gb": 8, "gpu": None, "python": "3.11.0", "torch": "2.13.0"}
