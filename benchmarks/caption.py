@@ -130,11 +130,11 @@ def _gain(runs: list[dict[str, Any]], one: str, other: str, sign: int) -> tuple[
 
 def _grid(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
     """Lip reading against the blind decoder, and fused against each view alone."""
-    mean, low = _gain(runs, "video", "blind decoder", -1)
+    mean, low = _gain(runs, "single:video", "blind decoder", -1)
     benchmark.claim("grid: word error rate, silent video less blind decoder's, gain", mean, at_least=1e-9)
     benchmark.claim("grid: lower end of that gain's 95 % interval", low, at_least=1e-9)
     for view in ("video", "sound"):
-        mean, low = _gain(runs, "fused", view, -1)
+        mean, low = _gain(runs, "fused:concat", f"single:{view}", -1)
         benchmark.claim(f"grid: word error rate, fused better than {view} alone by", mean, at_least=1e-9)
         benchmark.claim(f"grid: lower end of the 95 % interval against {view}", low, at_least=1e-9)
 

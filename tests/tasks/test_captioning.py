@@ -24,10 +24,10 @@ def result(tmp_path_factory):
 
 def test_needs_both_views_and_says_so(result):
     found, _ = result
-    assert found.chosen == "fused"
-    assert found.row("fused").metrics["exact"] > 0.9
+    assert found.chosen == "fused:concat"
+    assert found.row("fused:concat").metrics["exact"] > 0.9
     for view in ("photo", "tone"):
-        assert found.row(view).metrics["exact"] < 0.8
+        assert found.row(f"single:{view}").metrics["exact"] < 0.8
     assert found.against["blind decoder"].low > 0.3
     assert found.fusion["verdict"] == "helps"
     assert {row.name for row in found.rows if row.kind == "baseline"} == {
@@ -36,6 +36,12 @@ def test_needs_both_views_and_says_so(result):
     assert found.row("most frequent").metrics["exact"] == pytest.approx(
         np.mean([refs[0] == found.row("most frequent").texts[0] for refs in found.references])
     )
+
+
+def test_the_blind_decoder_sees_nothing_when_it_writes(result):
+    """It was shown the views, which it had never learned to read."""
+    found, _ = result
+    assert len(set(found.row("blind decoder").texts)) == 1
 
 
 def test_verdict_compares_with_the_best_baseline(result):
@@ -158,7 +164,7 @@ def test_a_prompt_is_read_with_the_picture(tmp_path):
         frame, "reply", image="photo", prompt="asked", epochs=30, metric="exact", workers=1,
         encoders={"photo": "image_cnn", "asked": "text_gru"},
     )  # fmt: skip
-    assert found.row("photo").metrics["exact"] > found.row("blind decoder").metrics["exact"] + 0.2
+    assert found.row("single:photo").metrics["exact"] > found.row("blind decoder").metrics["exact"] + 0.2
     assert fusible.load_captioner(found.model.save(tmp_path / "m")).caption(frame)["caption"].str.len().gt(0).all()
 
 

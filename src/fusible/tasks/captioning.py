@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from fusible.tasks.source import Progress
 from fusible.tasks.writer import Writer
 
 METRIC = "cider_d"
-FUSED = "fused"
+FUSED, SINGLE = "fused", "single"
+"""Kinds of writers: their names are `fused:<operator>` and `single:<view>`."""
 BLIND, NEAREST, FREQUENT = "blind decoder", "nearest neighbour", "most frequent"
 BEAMS = 3
 PARTS = ("train", "valid")
@@ -136,7 +137,7 @@ def fit_captions(
         if self_critical:
             for writer in writers.values():
                 criticise(found, writer, self_critical, seed)
-    settings = Generation(beams=beams, longest=writers[FUSED if len(writers) > 1 else found.views[0].name].longest)
+    settings = Generation(beams=beams, longest=next(iter(writers.values())).longest)
     with stages("write"):
         rows = _rows(found, writers, blind, settings, metric, seed)
     result = _judge(found, rows, metric)
@@ -175,9 +176,9 @@ def _writers(
     """A writer of all media views together where there are several, and one of each alone; prompts go with all."""
     prompts = [view for view in found.views if view.modality == "text"]
     media = [view for view in found.views if view.modality != "text"]
-    wanted = {view.name: [view, *prompts] for view in media}
+    wanted = {f"{SINGLE}:{view.name}": [view, *prompts] for view in media}
     if len(media) > 1:
-        wanted = {FUSED: [*media, *prompts], **wanted}
+        wanted = {f"{FUSED}:{design.operator or 'tokens'}": [*media, *prompts], **wanted}
     return {name: fit_writer(found, name, views, own, vocabulary, design, seed=seed) for name, views in wanted.items()}
 
 
@@ -187,14 +188,16 @@ def _rows(
     """Scores of all writers and baselines on test inputs; of writers, on validation inputs too."""
     rows = []
     for name, writer in writers.items():
-        kind = "fused" if name == FUSED else "single"
-        one = score(found, name, kind, writer.write, settings, metric, seed)
+        one = score(found, name, name.partition(":")[0], writer.write, settings, metric, seed)
         one.parameters, one.fit_seconds = writer.parameters(), writer.info["seconds"]
         rows.append(one)
-    best = next(iter(writers.values()))
     test = found.rows_of("test")
-    said = {BLIND: blind.write(found.source, test, settings).texts, NEAREST: nearest(found, best, test)}
-    said[FREQUENT] = [frequent(found)] * len(test)
+    nothing = found.source.hiding({view.name: np.ones(found.dataset.rows, bool) for view in blind.views})
+    said = {
+        BLIND: blind.write(nothing, test, settings).texts,
+        NEAREST: nearest(found, next(iter(writers.values())), test),
+        FREQUENT: [frequent(found)] * len(test),
+    }
     for name, texts in said.items():
         rows.append(score(found, name, "baseline", texts, settings, metric, seed))
     rows[-3].parameters, rows[-3].fit_seconds = blind.parameters(), blind.info["seconds"]
@@ -212,10 +215,11 @@ def _judge(found: Material, rows: list[WriterResult], metric: str) -> Captions:
     }
     rival = best_of(baselines, metric)
     fusion = None
-    if FUSED in own:
-        singles = {name: row for name, row in own.items() if row.kind == "single"}
+    whole = next((row for row in own.values() if row.kind == FUSED), None)
+    if whole is not None:
+        singles = {name: row for name, row in own.items() if row.kind == SINGLE}
         best = max(singles, key=lambda name: sign(metric) * (singles[name].valid or 0.0))
-        difference = paired(own[FUSED].ratios[metric], singles[best].ratios[metric], sign(metric))
+        difference = paired(whole.ratios[metric], singles[best].ratios[metric], sign(metric))
         fusion = {"best_single": best, "verdict": verdict(difference), "difference": difference}
     items = {part: len(found.rows_of(part)) for part in ("train", "valid", "test")}
     return Captions(
@@ -244,8 +248,6 @@ def _described(view: Any, chosen: tuple[str, str], found: Material) -> dict[str,
 
 
 def _settings(design: Design, settings: Generation, vocabulary: Vocabulary, critical: int) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "design": asdict(design),
         "generation": asdict(settings),
