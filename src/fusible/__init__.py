@@ -1,10 +1,10 @@
 """Fusible: cross-modal fusion that tells you whether it helps.
 
 >>> import fusible
->>> print(*sorted(fusible.__all__)[:10])
-align build_index compare compare_all demo evaluate explain fit fit_retrieval inspect
->>> print(*sorted(fusible.__all__)[10:])
-load load_aligner load_retriever open_index predict read robustness
+>>> print(*sorted(fusible.__all__)[:11])
+align build_index compare compare_all demo evaluate explain fit fit_answers fit_captions fit_retrieval
+>>> print(*sorted(fusible.__all__)[11:])
+inspect load load_aligner load_answerer load_captioner load_retriever open_index predict read robustness
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusible.apps.align import align
+    from fusible.apps.answers import fit_answers
+    from fusible.apps.captions import fit_captions
     from fusible.apps.explain import explain
     from fusible.apps.models import evaluate, predict
     from fusible.apps.robustness import robustness
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from fusible.apps.study import compare, demo, fit
     from fusible.data.read import read
     from fusible.tasks.aligner import load_aligner
+    from fusible.tasks.answerer import load_answerer
+    from fusible.tasks.captioner import load_captioner
     from fusible.tasks.folder import load
     from fusible.tasks.indexing import build_index
     from fusible.tasks.inspect import inspect
@@ -38,10 +42,14 @@ __all__ = [
     "evaluate",
     "explain",
     "fit",
+    "fit_answers",
+    "fit_captions",
     "fit_retrieval",
     "inspect",
     "load",
     "load_aligner",
+    "load_answerer",
+    "load_captioner",
     "load_retriever",
     "open_index",
     "predict",
@@ -57,12 +65,16 @@ _PLACES = {
     "demo": "fusible.apps.study",
     "explain": "fusible.apps.explain",
     "fit": "fusible.apps.study",
+    "fit_answers": "fusible.apps.answers",
+    "fit_captions": "fusible.apps.captions",
     "fit_retrieval": "fusible.tasks.retrieval",
     "evaluate": "fusible.apps.models",
     "predict": "fusible.apps.models",
     "inspect": "fusible.tasks.inspect",
     "load": "fusible.tasks.folder",
     "load_aligner": "fusible.tasks.aligner",
+    "load_answerer": "fusible.tasks.answerer",
+    "load_captioner": "fusible.tasks.captioner",
     "load_retriever": "fusible.tasks.retriever",
     "open_index": "fusible.tasks.searching",
     "read": "fusible.data.read",

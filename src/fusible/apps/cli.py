@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fusible.apps import align, explain, options, retrieval
+from fusible.apps import align, answers, captions, explain, options, retrieval
 from fusible.apps.output import check_suffix, print_json, quiet_stdout, warn, write_table
 from fusible.errors import FusibleError
 
@@ -22,16 +22,34 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+USAGE: Any = typer.BadParameter.__mro__[1]
+"""What typer raises where a command line is not one: the UsageError that it has from click, and does not export."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exit code 0, or 2 with one line on stderr for what the user can mend, or 1 for a defect."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        app(args=options.spread(arguments), prog_name="fusible", obj=shlex.join(["fusible", *arguments]))
+        command = shlex.join(["fusible", *arguments])
+        code = app(args=options.spread(arguments), prog_name="fusible", obj=command, standalone_mode=False)
     except FusibleError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except USAGE as error:
+        sys.stderr.write(_usage(error))
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Any) -> str:
+    """Wrong usage in one line; nothing where no arguments were given, as help is shown then."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    if not said or type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    place = f"; see {error.ctx.command_path} {error.ctx.help_option_names[0]}" if error.ctx else ""
+    return f"error: {said}{place}\n"
 
 
 def _print_version(wanted: bool) -> None:
@@ -219,6 +237,8 @@ app.command("align")(align.command)
 app.command("index")(retrieval.index)
 app.command("search")(retrieval.search)
 app.command("explain")(explain.command)
+app.add_typer(captions.app)
+app.add_typer(answers.ask)
 
 
 @app.command()

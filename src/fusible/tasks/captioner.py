@@ -90,6 +90,26 @@ class CaptionModel:
         frame.attrs["problems"] = [f"{p.column}: {p.message}" for p in self.problems]
         return frame
 
+    def ask(self, images: Sequence[Any], question: str, *, workers: int = 4, **settings: Any) -> tuple[str, float]:
+        """The text that answers a question about pictures, and its confidence; of a model that was fitted with prompts.
+
+        One picture per column, in that order, None for one that is missing. Raises `ConfigError` for a model without
+        prompts, another number of pictures, or an empty question.
+        """
+        prompts = [name for view in self.views if view.modality is Modality.TEXT for name in view.columns]
+        media = [name for view in self.views if view.modality is not Modality.TEXT for name in view.columns]
+        if len(prompts) != 1:
+            raise ConfigError(f"ask: the model was fitted with {len(prompts)} prompts, expected one; use caption")
+        if not question.strip():
+            raise ConfigError("question: expected words, got none; ask something")
+        if len(images) != len(media):
+            raise ConfigError(f"ask: expected {len(media)} files, for {', '.join(media)}, got {len(images)}")
+        cells = {name: [str(image) if image else None] for name, image in zip(media, images, strict=True)}
+        frame = self.caption(pd.DataFrame({**cells, prompts[0]: [question]}), workers=workers, **settings)
+        if frame.attrs["problems"]:
+            raise DataError(frame.attrs["problems"][0])
+        return str(frame["caption"].iloc[0]), float(frame["confidence"].iloc[0])
+
     def look(self, data: Any, row: int = 0, *, workers: int = 4, **settings: Any) -> Looked:
         """Write of one row, and say where the model looked when it wrote each word: weights per view and token."""
         dataset = self.read(data)
@@ -149,6 +169,19 @@ def changed(settings: Generation, others: Mapping[str, Any]) -> Generation:
         known = ", ".join(asdict(settings))
         raise ConfigError(f"generation: has no setting {sorted(unknown)[0]!r}; expected one of {known}")
     return replace(settings, **given)
+
+
+def holds_captioner(folder: str | Path) -> bool:
+    """Whether a folder holds a caption model, or a result with one."""
+    import yaml
+
+    place = Path(folder)
+    place = place / "model" if (place / "captions.json").is_file() else place
+    try:
+        config = yaml.safe_load((place / "config.yaml").read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(config, dict) and KEY in config
 
 
 def load_captioner(folder: str | Path) -> CaptionModel | HfCaptionModel:
