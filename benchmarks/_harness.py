@@ -79,9 +79,11 @@ class Benchmark:
 
         `key` is the cell of rows that names their part; claims begin with it and a colon.
         """
+        if self.arguments.quick:
+            return
         today, path = datetime.now(UTC).date().isoformat(), self.arguments.json
         self.parts = dict.fromkeys(names, today)
-        if path is None or not path.is_file() or self.arguments.quick:
+        if path is None or not path.is_file():
             return
         old = json.loads(path.read_text(encoding="utf-8"))
         kept = [row for row in old["rows"] if row[key] not in self.parts]
