@@ -40,3 +40,27 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'fusible\[vision\]'"):
         ImageEfficientnet()
+
+
+def test_thawed_weights_learn_and_frozen_ones_do_not(image):
+    encoder = ImageEfficientnet(size=64)
+    tensors = encoder.collate([image(data.coffee())])
+    before = encoder(tensors).pooled
+    assert not before.requires_grad
+    encoder.thaw()
+    assert (encoder.frozen, encoder.thawed, ImageEfficientnet.frozen) == (False, True, True)
+    after = encoder.train()(tensors).pooled
+    torch.testing.assert_close(after.detach(), before)
+    after.square().mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)
+    assert sum(p.grad is not None for p in encoder.parameters()) > 50
+    with torch.inference_mode():
+        assert not encoder(tensors).pooled.requires_grad
+
+
+def test_what_has_no_pretrained_weights_is_not_thawed():
+    from fusible.encoders.audio_sequence import AudioSequence
+    from fusible.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="AudioSequence: has no weights that can be tuned"):
+        AudioSequence().thaw()

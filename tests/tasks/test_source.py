@@ -201,3 +201,20 @@ def test_many_unreadable_items_are_counted_and_three_are_told(png):
 def test_a_bad_encoder_call_is_no_data_error(dataset):
     with pytest.raises(DataError, match="row 5, column 'photo'"):
         Counting().decode(dataset.view_data("photo").values[3])
+
+
+def test_sequences_are_as_long_as_the_source_says(png, tmp_path):
+    """A source of longer sequences has a place of its own in the cache: one of short ones is not met there."""
+    from fusible.encoders.image_efficientnet import ImageEfficientnet
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"photo": [png(rng.integers(0, 255, (40, 40, 3))) for _ in range(3)]})
+    encoder, cache = ImageEfficientnet(size=160), ArrayCache(tmp_path)
+    dataset = read(frame)
+    view = dataset.views["photo"]
+    lengths = []
+    for steps in (16, 64, 64):
+        source = Source(dataset, cache=cache, workers=1, steps=steps)
+        feed = source.feed(view, encoder, encoded=True, tokens=True)
+        lengths.append((feed.tokens.shape[1], source.counts["encoded"]))
+    assert lengths == [(16, 3), (25, 3), (25, 0)]
