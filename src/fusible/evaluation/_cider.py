@@ -14,11 +14,13 @@ from fusible.evaluation._words import ngrams
 LONGEST, SIGMA, KEPT = 4, 6.0, 20_000
 """Words of the longest n-grams; spread of the penalty of lengths; reference captions whose vectors are kept."""
 
+Weights = dict[tuple[str, ...], float]
 
-class _Vector(NamedTuple):
-    """Weights of the n-grams of a caption, the norm per length of n-gram, and how many pairs of words it has."""
 
-    weights: dict[tuple[str, ...], float]
+class Vector(NamedTuple):
+    """Weights of a caption's n-grams and their norm, for n = 1 to 4, and how many pairs of words it has."""
+
+    weights: tuple[Weights, ...]
     norms: tuple[float, ...]
     pairs: int
 
@@ -27,48 +29,45 @@ class Cider:
     """CIDEr-D with document frequencies of `documents`: the reference captions, as words, of each item."""
 
     def __init__(self, documents: Sequence[Sequence[Sequence[str]]]) -> None:
-        self._frequency: Counter[tuple[str, ...]] = Counter()
+        frequency: Counter[tuple[str, ...]] = Counter()
         for captions in documents:
-            self._frequency.update({gram for words in captions for gram in ngrams(words, LONGEST)})
+            frequency.update({gram for words in captions for gram in ngrams(words, LONGEST)})
         self._most = math.log(len(documents))
-        self._kept: dict[str, _Vector] = {}
+        self._rarity = {gram: self._most - math.log(count) for gram, count in frequency.items()}
+        self._kept: dict[str, Vector] = {}
 
-    def similarity(self, candidate: Sequence[str], references: Sequence[_Vector]) -> float:
-        """Ten times the mean, over references and lengths of n-grams, of the clipped cosine."""
-        weights, norms, pairs = self.vector(candidate)
-        total = 0.0
-        for reference in references:
-            products = [0.0] * LONGEST
-            other = reference.weights
-            for gram, weight in weights.items():
-                if gram in other:
-                    products[len(gram) - 1] += min(weight, other[gram]) * other[gram]
-            penalty = math.exp(-((pairs - reference.pairs) ** 2) / (2 * SIGMA**2))
-            for product, a, b in zip(products, norms, reference.norms, strict=True):
-                total += penalty * (product / (a * b) if a and b else product)
-        return 10.0 * total / LONGEST / len(references)
+    def vector(self, words: Sequence[str]) -> Vector:
+        """Count and weigh the n-grams of a caption; what no document has weighs most."""
+        rarity, most = self._rarity, self._most
+        counted = (Counter(ngrams(words, n, n)) for n in range(1, LONGEST + 1))
+        weights = tuple({gram: n * rarity.get(gram, most) for gram, n in counts.items()} for counts in counted)
+        norms = tuple(math.sqrt(sum(weight * weight for weight in each.values())) for each in weights)
+        return Vector(weights, norms, max(0, len(words) - 1))
 
-    def vector(self, words: Sequence[str]) -> _Vector:
-        """Count and weigh the n-grams of a caption."""
-        weights: dict[tuple[str, ...], float] = {}
-        squares = [0.0] * LONGEST
-        for gram, count in Counter(ngrams(words, LONGEST)).items():
-            weight = count * (self._most - math.log(max(1, self._frequency[gram])))
-            weights[gram] = weight
-            squares[len(gram) - 1] += weight * weight
-        return _Vector(weights, tuple(map(math.sqrt, squares)), max(0, len(words) - 1))
-
-    def kept(self, caption: str, words: Callable[[str], Sequence[str]]) -> _Vector:
+    def kept(self, caption: str, split: Callable[[str], Sequence[str]]) -> Vector:
         """Vector of a reference caption; the same captions come back in training, so that some are kept."""
         if caption not in self._kept:
             if len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[caption] = self.vector(words(caption))
+            self._kept[caption] = self.vector(split(caption))
         return self._kept[caption]
+
+
+def similarity(candidate: Vector, references: Sequence[Vector]) -> float:
+    """Ten times the mean, over references and lengths of n-grams, of the clipped cosine."""
+    total = 0.0
+    for reference in references:
+        penalty = math.exp(-((candidate.pairs - reference.pairs) ** 2) / (2 * SIGMA**2))
+        for n in range(LONGEST):
+            mine, other, norm = candidate.weights[n], reference.weights[n], candidate.norms[n] * reference.norms[n]
+            product = sum(min(mine[gram], other[gram]) * other[gram] for gram in mine.keys() & other.keys())
+            total += penalty * product / (norm or 1.0)
+    return 10.0 * total / LONGEST / len(references)
 
 
 def cider(candidates: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:
     """CIDEr-D of items given as words, with frequencies of these references; (items,)."""
     scorer = Cider(references)
+    vector = scorer.vector
     pairs = zip(candidates, references, strict=True)
-    return np.array([scorer.similarity(words, [scorer.vector(r) for r in others]) for words, others in pairs])
+    return np.array([similarity(vector(words), [vector(other) for other in others]) for words, others in pairs])

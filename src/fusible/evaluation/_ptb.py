@@ -34,7 +34,8 @@ def tokens(caption: str) -> list[str]:
     ['mr.', 'smith', "'s", 'dog', 'did', "n't", 'see', '2\xa01/2', 'cats', '-lrb-', 'u.s.', '-rrb-', 'did', 'it']
     """
     shaped = shape(caption)
-    place, found = 0, []
+    found: list[str] = []
+    place = 0
     while place < len(shaped):
         if shaped[place] in _GAPS:
             place += 1

@@ -1,8 +1,8 @@
 """The rules of the PTB tokenizer: at each place, the longest of them wins, and of equally long ones the first.
 
-They were found by trying: each rule says what Stanford's tokenizer (corenlp 3.4.1) was seen to do with many strings,
-and strings made of every combination of the characters that a rule names were compared with it. A rule reads the
-`shape` of a text. What it looks ahead at counts as length, as a generated lexer counts it: that is the group `ahead`.
+Each rule says what Stanford's tokenizer (corenlp 3.4.1) was seen to do: strings made of every combination of the
+characters that a rule names, and texts, were split by both. A rule reads the `shape` of a text. What it looks ahead at
+counts as length, as a generated lexer counts it: that is the group `ahead`.
 """
 
 from __future__ import annotations

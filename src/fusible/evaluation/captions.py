@@ -14,7 +14,7 @@ import numpy as np
 
 from fusible.errors import ArrayError, DataError
 from fusible.evaluation._bleu import bleu, bleu_counts
-from fusible.evaluation._cider import Cider, cider
+from fusible.evaluation._cider import Cider, cider, similarity
 from fusible.evaluation._meteor import meteor, meteor_is_here
 from fusible.evaluation._ptb import tokens
 from fusible.evaluation._words import common_length, edit_distance
@@ -53,9 +53,11 @@ class CiderD:
     def score(self, candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
         """CIDEr-D of each candidate against its references, 0 to 10; (items,)."""
         _check(references, candidates)
-        similarity, kept = self._cider.similarity, self._cider.kept
+        vector, kept = self._cider.vector, self._cider.kept
         pairs = zip(candidates, references, strict=True)
-        return np.array([similarity(_split(text), [kept(other, _split) for other in others]) for text, others in pairs])
+        return np.array(
+            [similarity(vector(_split(text)), [kept(other, _split) for other in others]) for text, others in pairs]
+        )
 
 
 @dataclass(frozen=True, slots=True)
