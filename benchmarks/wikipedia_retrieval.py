@@ -5,6 +5,9 @@ components, strength of the logistic regressions, similarity) is made by five-fo
 part; the test part is scored once. Correlation matching (CM) ranks by the cosine of aligned scores; semantic matching
 (SM) by posteriors of a logistic regression per view; semantic correlation matching (SCM) by posteriors of logistic
 regressions on aligned scores. No score of test rows is centred by other test rows.
+
+The split is fixed and every fit a closed form or a convex problem: a seed draws the folds that choose and nothing else.
+Rows of several seeds that name one choice have the same scores.
 """
 
 from __future__ import annotations
@@ -215,32 +218,41 @@ def scikit_learn(part: Part) -> np.ndarray:
     return cosine(*fitted.transform(*part.test))
 
 
+def judged(benchmark: _harness.Benchmark, whole: Part, seed: int) -> dict[str, float]:
+    """Choose a setting of each method on one drawing of folds, and score it on the test part; mean class mAP each."""
+    quick = benchmark.arguments.quick
+    parts = folds(whole, 2 if quick else 5, seed)
+    once = Once()  # of these folds: parts are told apart by their identity
+    methods = {"CM": correlation_matching, "SM": semantic_matching, "SCM": semantic_correlation_matching}
+    means = {}
+    for method, choices in methods.items():
+        scored = [
+            (np.mean([both_ways(choice.similarity(part), part.labels) for part in parts]), choice)
+            for choice in choices(once, quick=quick)
+        ]
+        valid, best = max(scored, key=lambda pair: pair[0])
+        image, text = both_ways(best.similarity(whole), whole.labels)
+        means[method] = (image + text) / 2
+        benchmark.row(
+            method=method, by="Fusible", seed=seed, choice=best.name, tried=len(scored), valid=float(valid),
+            image_query=image, text_query=text, mean=means[method],
+        )  # fmt: skip
+    return means
+
+
 def main() -> None:
     """Run the benchmark."""
     arguments = _harness.arguments(__doc__)
     whole = few(read(), 400) if arguments.quick else read()
     benchmark = _harness.Benchmark("wikipedia_retrieval", arguments)
-    parts = folds(whole, 2 if arguments.quick else 5, arguments.seeds[0])
-    once = Once()
-    methods = {"CM": correlation_matching, "SM": semantic_matching, "SCM": semantic_correlation_matching}
-    for method, choices in methods.items():
-        scored = [
-            (np.mean([both_ways(choice.similarity(part), part.labels) for part in parts]), choice)
-            for choice in choices(once, quick=arguments.quick)
-        ]
-        valid, best = max(scored, key=lambda pair: pair[0])
-        image, text = both_ways(best.similarity(whole), whole.labels)
-        mean = (image + text) / 2
-        benchmark.row(
-            method=method, by="Fusible", choice=best.name, tried=len(scored), valid=float(valid), image_query=image,
-            text_query=text, mean=mean,
-        )  # fmt: skip
-        image, text = PUBLISHED[method]
+    means = [judged(benchmark, whole, seed) for seed in arguments.seeds]
+    for method, (image, text) in PUBLISHED.items():
         benchmark.row(
             method=method, by="Rasiwasia 2010", choice="as published", image_query=image, text_query=text,
             mean=(image + text) / 2,
         )  # fmt: skip
-        benchmark.claim(f"{method}: mean class mAP", mean, at_least=TARGETS[method])
+        least = min(mean[method] for mean in means)
+        benchmark.claim(f"{method}: mean class mAP, least over seeds", least, at_least=TARGETS[method])
     image, text = both_ways(scikit_learn(whole), whole.labels)
     benchmark.row(
         method="CM", by="scikit-learn CCA", choice="cosine", image_query=image, text_query=text, mean=(image + text) / 2

@@ -82,11 +82,31 @@ def test_version(capsys):
     assert call(capsys, "--version") == (0, f"fusible {fusible.__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["compare", "x.csv"], ["inspect"], ["predict", "m", "d", "--bad"]])
-def test_wrong_usage_ends_with_2(capsys, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "error: No such command 'nonsense'; see fusible -h\n"),
+        (["compare", "x.csv"], "error: Missing option '--target' / '-t'; see fusible compare -h\n"),
+        (["inspect"], "error: Missing argument 'DATA'; see fusible inspect -h\n"),
+        (["predict", "m", "d", "--bad"], "--bad"),
+        (["search", "INDEX", "--text", "red", "--k", "0"], "'--k' / '-k': "),
+        (["inspect", "x.csv", "y.csv"], "y.csv"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(capsys, arguments, words):
     code, out, err = call(capsys, *arguments)
     assert (code, out) == (2, "")
-    assert err
+    assert words in err
+    assert err.startswith("error: ")
+    assert err.endswith(" -h\n")
+    assert err.count("\n") == 1
+
+
+def test_no_arguments_show_help(capsys):
+    code, out, err = call(capsys)
+    assert (code, err) == (2, "")
+    assert "Usage: fusible" in out
+    assert call(capsys, "inspect", "-h")[0] == 0
 
 
 def test_inspect_prints_one_object(capsys, table):

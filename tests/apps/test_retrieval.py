@@ -80,6 +80,7 @@ def test_search_in_the_terminal(capsys, place, made):
         (("--text", "red", "--query", "note"), "--query 'note': expected VIEW=VALUE"),
         (("--text", "red", "--html", "no/where.html"), "does not exist; create it"),
         (("--row", "nobody"), "no row 'nobody' in this index"),
+        (("--text", "red", "--k", "0"), "Invalid value for '--k' / '-k'"),
     ],
 )
 def test_bad_queries_end_with_2_and_one_line(capsys, place, arguments, words):

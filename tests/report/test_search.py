@@ -181,9 +181,9 @@ def test_the_terminal_says_how_well_views_find_one_another():
         Retrieved("a -> b", "chance", "chance", 10, 20, score),
     ]
     views = [{"name": "a", "encoder": "text_tfidf", "why": "a test"}, {"name": "b", "encoder": "x", "why": "y"}]
-    result = Retrieval(
-        "both", "mean_recall", rows, [], {"train": 100, "test": 20}, views, Difference(0.1, 0.0, 0.2), "plain cca"
-    )
+    gain = Difference(0.1, 0.0, 0.2)
+    result = Retrieval("both", "mean_recall", rows, [], {"train": 100, "test": 20}, views, gain, "plain cca")
+    result.differences = {"a -> b": Difference(0.1, -0.05, 0.2)}
     text = printed(print_retrieval, result)
     for said in (
         "both · a + b · 100 train, 20 test rows",
@@ -191,5 +191,6 @@ def test_the_terminal_says_how_well_views_find_one_another():
         "0.500 to 0.700",
         "a: encoder text_tfidf (a test)",
         result.statement,
+        "a -> b: +0.100 against plain cca (95 % interval −0.050 to +0.200)",
     ):
         assert said in text, said

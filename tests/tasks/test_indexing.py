@@ -128,6 +128,33 @@ def test_row_numbers_follow_the_table(made, own, tmp_path):
         build(made[0], made[1], tmp_path / "index", id="name")
 
 
+def test_numbers_that_are_no_inputs_of_the_model_can_be_filtered(made, own, tmp_path):
+    frame = pd.read_csv(own)
+    frame["stock"], frame["grade"] = np.arange(ROWS), 1 + np.arange(ROWS) % 5  # a counter, and few values
+    frame["code"] = [f"{row:03}" for row in range(ROWS)]
+    frame["mixed"] = ["none", *map(str, range(1, ROWS))]
+    frame.to_csv(own, index=False)
+    place = tmp_path / "index"
+    build(own, made[1], place, id="name")
+    found = fusible.open_index(place, made[1]).search("red", where="stock < 20 and grade = 1 and code < '011'", k=9)
+    assert {hit.columns["stock"] for hit in found.hits} == {0, 5, 10}
+    with pytest.raises(ConfigError, match=r"could not convert Float64\(1.5\) to Int64.*cast\(COLUMN as double\)"):
+        fusible.open_index(place).search("red", where="grade < 1.5")
+    found = fusible.open_index(place).search("red", where="cast(grade as double) < 1.5", k=ROWS, alike=False)
+    assert len(found.hits) == ROWS // 5
+    assert fusible.open_index(place).search("red", where="mixed = '7'").hits[0].columns["mixed"] == "7"
+    frame["mixed"] = "1.50"  # all numbers now: held as the text that the index has
+    frame.to_csv(own, index=False)
+    assert build(own, None, place, id="name", cache=made[1].parent / CACHE).changed == ROWS
+    assert fusible.open_index(place).search("red", k=1).hits[0].columns["mixed"] == "1.50"
+    frame.loc[3, "stock"] = -1
+    frame.to_csv(own, index=False)
+    assert build(own, None, place, id="name", cache=made[1].parent / CACHE).changed == 1
+    typed = tmp_path / "typed"
+    build(pd.read_csv(own, dtype={"stock": str}), made[1], typed, id="name")  # a table with types keeps them
+    assert fusible.open_index(typed).search("red", where="stock = '7'", k=1).hits[0].columns["stock"] == "7"
+
+
 def test_rows_are_deleted_by_id(built):
     _, _, place = built
     found = delete_rows(place, ["item-0", "item-9", "item-0"])

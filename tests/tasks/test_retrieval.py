@@ -1,14 +1,19 @@
 """Training retrieval: what is found, what it is compared with, and what is refused."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from _pairs import paired
 
 import fusible
+from fusible.alignment._projections import Affine
 from fusible.errors import ConfigError, DataError, SchemaError, TargetError
 from fusible.tasks import _retrieval_candidates, _retrieval_encoders
+from fusible.tasks._retrieval_candidates import Trial
+from fusible.tasks._retrieval_head import Part
+from fusible.tasks._retrieval_measure import measure
 from fusible.tasks._retrieval_pairs import Rows, directions
 
 KNOWN = {"said": "text:input", "kind": "category:ignore"}
@@ -59,6 +64,33 @@ def test_json_is_plain_and_says_the_difference(result):
         np.mean([_mean(result, way, result.method) - _mean(result, way, "plain cca") for way in _ways(result)])
     )
     assert "mean recall" in repr(result)
+
+
+def test_the_difference_is_told_per_direction(result):
+    assert set(result.differences) == _ways(result)
+    for way, one in result.differences.items():
+        assert one.mean == pytest.approx(_mean(result, way, result.method) - _mean(result, way, "plain cca"))
+        assert one.low <= one.mean <= one.high
+    assert result.difference.mean == pytest.approx(np.mean([one.mean for one in result.differences.values()]))
+    plain = json.loads(json.dumps(result.to_json()))["differences"]
+    assert plain == {way: asdict(one) for way, one in result.differences.items()}
+
+
+def test_of_one_direction_both_differences_are_one(rng):
+    train, test = (_pairs(rng, 40) for _ in range(2))
+    unchanged = Affine(3, 3)
+    unchanged.weight.fill_diagonal_(1.0)
+    best = Trial(train, test, directions(test)).candidate("as they are", {view: Part(unchanged, 3) for view in "ab"})
+    both = measure(best, train, test, directions(test), {}, 0)
+    alone = measure(best, train, test, directions(test)[1:], {}, 0)
+    assert alone.differences == {"b -> a": alone.difference} == {"b -> a": both.differences["b -> a"]}
+    assert both.difference != alone.difference
+
+
+def _pairs(rng, rows):
+    shared, numbers = rng.normal(size=(rows, 3)), np.arange(rows)
+    vectors = {view: shared + 0.5 * rng.normal(size=(rows, 3)) for view in "ab"}
+    return Rows(numbers, dict.fromkeys("ab", numbers), vectors, numbers)
 
 
 def _ways(result):

@@ -1,13 +1,17 @@
 """A search within a budget: what is tried, kept, stopped, and said."""
 
 import sys
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fusible.errors import ConfigError, MissingExtraError
+from fusible.tasks import search, strategies
 from fusible.tasks.compare import compare
+from fusible.tasks.features import fit_feature
 from fusible.tasks.search import KEPT, seconds_of
 
 
@@ -43,7 +47,9 @@ def table():
     )
 
 
-def test_the_best_trials_become_strategies_and_every_trial_is_told(table):
+def test_the_best_trials_become_strategies_and_every_trial_is_told(table, monkeypatch):
+    ticks = count()  # a clock that counts how often it is read, so that a busy machine tries as much as an idle one
+    monkeypatch.setattr(search, "time", SimpleNamespace(perf_counter=lambda: 0.04 * next(ticks)))
     result = compare(
         table,
         "kind",
@@ -61,6 +67,28 @@ def test_the_best_trials_become_strategies_and_every_trial_is_told(table):
     assert all({"peak_rate", "width", "dropout", "modality_dropout"} <= set(trial) for trial in tried)
     assert "model:greedy" in [row.name for row in result.strategies]
     assert result.best.predict(table.head(3)).shape[0] == 3
+
+
+class _EnoughError(Exception):
+    """Nothing after the search is looked at."""
+
+
+def test_a_search_encodes_nothing_anew_whatever_operator_it_tries(table, tmp_path, monkeypatch):
+    counts = []
+
+    def attended(context, candidates, seconds):
+        counts.append(dict(context.source.counts))
+        inputs = [found[0] for found in candidates.values()]
+        fit_feature(context, "cross_attention", inputs)  # reads tokens, which the named strategy does not
+        counts.append(dict(context.source.counts))
+        raise _EnoughError
+
+    monkeypatch.setattr(strategies, "search", attended)
+    given = {"columns": {"note": "text"}, "encoders": {"note": "text_minilm"}, "cache": tmp_path, "budget": "1s"}
+    with pytest.raises(_EnoughError):
+        compare(table, "kind", strategies=["feature:sum"], **given)
+    assert counts[0]["encoded"] > 0
+    assert counts[0] == counts[1]
 
 
 def test_one_view_has_nothing_to_search(table):

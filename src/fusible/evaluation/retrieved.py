@@ -38,7 +38,7 @@ class Retrieval:
     `rows` hold the chosen method, baselines and chance per direction, on test rows. `candidates` are what was compared
     on validation rows: name, valid, settings, seconds. `metric` is what they were compared by: mean_recall, or map with
     a target. `difference` is the chosen method's metric less that of plain linear alignment, paired over blocks of rows
-    that belong together.
+    that belong together: the mean over directions. `differences` hold the same of each direction by itself.
     """
 
     method: str
@@ -50,6 +50,7 @@ class Retrieval:
     difference: Difference | None = None
     plain: str = ""
     target: str | None = None
+    differences: dict[str, Difference] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -96,6 +97,7 @@ class Retrieval:
         found["score"], found["statement"] = self.score, self.statement
         found["rows"] = [row.to_json() for row in self.rows]
         found["difference"] = None if self.difference is None else asdict(self.difference)
+        found["differences"] = {direction: asdict(one) for direction, one in self.differences.items()}
         found["problems"] = [{**asdict(problem), "rows": list(problem.rows)} for problem in self.problems]
         found |= {name: getattr(self, name) for name in ("seed", "command", "seconds", "versions")}
         result: dict[str, Any] = plain(found)

@@ -59,6 +59,10 @@ def said(error: Exception, columns: Iterable[str]) -> ConfigError:
     missing = re.search(r"No field named (.+?)\. ", text + " ")
     if missing:
         return unknown(missing.group(1).strip('"`'), columns)
+    unlike = re.search(r"literal (\w+\(.*\)) and could not convert to literal of type '(\w+)'", text)
+    if unlike:
+        way = "compare with one of its kind, or write cast(COLUMN as double)"
+        return ConfigError(f"filter: could not convert {unlike[1][:80]} to {unlike[2]}, the kind of the column; {way}")
     inner = re.search(r"\((?:sql parser error: )?(Expected.*|.*ParserError.*)\)\s*$", text)
     reason = inner.group(1) if inner else re.sub(r"^(Invalid input, |lance error: )+|, /\S+:\d+:\d+.*$", "", text)
     return ConfigError(f'filter: expected an SQL condition such as "price < 20"; {reason[:200]}')

@@ -59,6 +59,11 @@ class Reader:
         return self._pointer.columns
 
     @property
+    def types(self) -> dict[str, pa.DataType]:
+        """Arrow types under which the user's columns are held."""
+        return {name: self._table.schema.field(stored).type for name, stored in self.columns.items()}
+
+    @property
     def job(self) -> str:
         """What wrote this version."""
         return self._pointer.job

@@ -98,7 +98,8 @@ def table_of(
             held[name] = items.columns.column(column).cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             line = " ".join(str(error).split())[:200]
-            raise DataError(f"index: column {column!r}, expected {kind} as the index has it: {line}") from None
+            way = "mend its cells, or build another index"
+            raise DataError(f"index: column {column!r}, expected {kind} as the index has it: {line}; {way}") from None
     return pa.table([held[name] for name in target.names], schema=target)
 
 

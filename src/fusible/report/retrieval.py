@@ -47,6 +47,10 @@ def print_retrieval(result: Retrieval, console: Console | None = None) -> None:
     for view in result.views:
         console.print(Text(f"{view['name']}: encoder {view['encoder']} ({view['why']})"))
     console.print(Text(result.statement, style="bold"))
+    for direction, one in result.differences.items():
+        ends = f"{_words.number(one.low, signed=True)} to {_words.number(one.high, signed=True)}"
+        gain = f"{_words.number(one.mean, signed=True)} against {result.plain} (95 % interval {ends})"
+        console.print(Text(f"{direction}: {gain}"))
     for note in result.notes:
         console.print(Text(note, style="dim"))
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from fusible.data.cells import absent, as_names, is_binary, is_list
+from fusible.data.cells import CODE, absent, as_names, is_binary, is_list, is_string, parse_numbers
 from fusible.data.content import content_key
 from fusible.data.dataset import Dataset
+from fusible.data.files import DELIMITED, kind_of
 from fusible.data.media import decode_image, decode_video
 from fusible.data.schema import known
 from fusible.data.views import media_cell
@@ -29,6 +31,9 @@ PREVIEW = 160
 QUALITY = 80
 SMALL_SOUND = 256 * 1024
 """Bytes of a sound inside the table up to which an index keeps the sound itself, as there is no file to play."""
+PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+LONG = r"^[+-]?\d{19,}$"
+"""Digits that no integer of 64 bits holds are a code."""
 
 
 def row_ids(dataset: Dataset, column: str | None) -> list[str]:
@@ -59,6 +64,34 @@ def own_columns(dataset: Dataset) -> pa.Table:
         if not is_binary(column.type) and not pa.types.is_nested(column.type):
             kept[name] = column
     return pa.table(kept)
+
+
+def is_untyped(data: Any) -> bool:
+    """Whether a table comes from files whose format has no types: CSV and TSV."""
+    if not isinstance(data, str | Path):
+        return False
+    path = Path(data)
+    kinds = [kind_of(file) for file in (path.iterdir() if path.is_dir() else [path])]
+    return all(kind in DELIMITED for kind in kinds if kind)
+
+
+def with_numbers(columns: pa.Table, kept: set[str]) -> pa.Table:
+    """Text columns whose every cell is a number as numbers, so that a filter compares them as such.
+
+    Codes, such as digits with a leading zero, stay text, and so do columns in `kept`.
+
+    >>> with_numbers(pa.table({"price": ["3", "4.5", " "], "zip": ["01", "2", "3"]}), set()).to_pydict()
+    {'price': [3.0, 4.5, None], 'zip': ['01', '2', '3']}
+    """
+    for place, name in enumerate(columns.column_names):
+        cells = columns.column(name)
+        if name in kept or not is_string(cells.type) or (empty := absent(cells)).all():
+            continue
+        trimmed = pc.utf8_trim_whitespace(cells.filter(pa.array(~empty)))
+        codes = pc.any(pc.match_substring_regex(trimmed, f"{CODE}|{LONG}")).as_py()
+        if not codes and pc.all(pc.match_substring_regex(trimmed, PLAIN)).as_py():
+            columns = columns.set_column(place, name, parse_numbers(cells)[0])
+    return columns
 
 
 def full_texts(dataset: Dataset, rows: np.ndarray) -> list[str]:
@@ -219,9 +252,13 @@ def _lost(column: pa.ChunkedArray, name: str, row: int, root: Path | None) -> st
     return "was not there a first time, was a second time; run the same command again"
 
 
-def plain_schema(columns: pa.Table, wanted: Mapping[str, Any]) -> tuple[pa.Table, list[str]]:
-    """Columns that an index has, and names of those that it lacks; raises `DataError` where the table lacks one."""
+def plain_schema(columns: pa.Table, texts: pa.Table, wanted: Mapping[str, Any]) -> tuple[pa.Table, list[str]]:
+    """Columns that an index has, and names of those that it lacks; raises `DataError` where the table lacks one.
+
+    `texts` are the columns as they were before `with_numbers`: what an index holds as text is taken from there.
+    """
     missing = [name for name in wanted if name not in columns.column_names]
     if missing:
         raise DataError(f"the table has no column {missing[0]!r}, which the index has; add it or build another index")
-    return columns.select(list(wanted)), [name for name in columns.column_names if name not in wanted]
+    held = {name: (texts if is_string(kind) else columns).column(name) for name, kind in wanted.items()}
+    return pa.table(held), [name for name in columns.column_names if name not in wanted]

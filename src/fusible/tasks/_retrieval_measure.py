@@ -41,4 +41,8 @@ def measure(
         pairs = [[gain(values, classes=classes) for values in side] for side in (ours, theirs)]
         result.plain = plain[0]
         result.difference = difference(pairs[0], pairs[1], [way.groups for way in ways], seed=seed)
+        result.differences = {
+            way.name: difference([one], [other], [way.groups], seed=seed)
+            for way, one, other in zip(ways, *pairs, strict=True)
+        }
     return result

@@ -173,7 +173,7 @@ def fit_strategies(
     stages = Stages()
     with stages("encode"):
         names, reasons = encoders_of(context, views, encoders)
-        tokens = plan.reads_tokens
+        tokens = plan.reads_tokens or (budget is not None and len(views) > 1)  # a search tries every operator
         ready = {v.name: [(n, ready_encoder(context, v, n, tokens=tokens)) for n in names[v.name]] for v in views}
         plan = strategies.narrowed(context, plan, ready)
     if context.task.kind == "regression":

@@ -126,11 +126,13 @@ def build_index(
     retriever, where = open_model(model, place)
     dataset = retriever.read(data)
     names = made.row_ids(dataset, id)
-    columns = made.own_columns(dataset)
+    texts = columns = made.own_columns(dataset)
+    if made.is_untyped(data):
+        columns = made.with_numbers(texts, {name for view in retriever.views for name in view.columns})
     index = opened(place, retriever, columns, info_of(retriever, where, place, data, dataset, id))
     check_model(index, retriever)
     gone = gone_of(index, names, id, origin_of(data), prune=prune)
-    columns, unknown = made.plain_schema(columns, index.columns)
+    columns, unknown = made.plain_schema(columns, texts, index.types)
     run = _Run(retriever, dataset, names, columns, _store(cache), workers or 4, device)
     job = f"{dataset.fingerprint} {retriever.fingerprint} {id or ''} {'prune' if prune else ''}".strip()
     before, resumed = index.rows, index.unfinished == job
