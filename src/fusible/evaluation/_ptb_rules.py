@@ -83,7 +83,15 @@ _NOT = f"[nN]{_TICK}[tT]"
 _NAME = "[A-Za-z][-A-Za-z0-9.:_]*"
 _VALUE = "(?:'[^']*'|\"[^\"]*\")"
 _START = "|".join(w[0] + (f"(?i:{re.escape(w[1:])})" if w[1:] else "") for w in STARTS.split())
-_PATH = r"(?:/[^ \t\"<>|()]+[^ \t\"<>|.!?(){},-])?"
+_BREAK = ' \\t"<>|()'
+"""Characters that end an address of the web; a class of others takes braces too."""
+_PATH = f"(?:/[^{_BREAK}]{{2,}}(?<![-.,!?{{}}]))?"
+_LABEL = f"[^{_BREAK}{{}}.,!?]+"
+_HOST = "[a-z#%&*+~\x80-\U0010ffff]+"
+_MAIL = f"[^{_BREAK}{{}}\xa0.]"
+_CALL = "[0-9]{3,4}[- \xa0]?[0-9]{3,5}"
+_SIDE = "[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}"
+_EYES, _NOSE, _MOUTH, _EYE = "[:;=]", "[-o*']", r"[DPdpO@|{()\[\]\\]", "[-'<=>^x~]"
 
 
 def _rule(pattern: str, begins: str, kind: str = "word", beyond: int = 0) -> Rule:
@@ -115,21 +123,21 @@ RULES = (
     # Dates, fractions, alternatives, names with signs.
     _rule("[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}", "1"),
     _rule(f"(?:[{_DIGIT}]{{1,4}}[- \xa0])?[{_DIGIT}]{{1,4}}(?:\\\\?/|⁄)[{_DIGIT}]{{1,4}}", "1"),
-    _rule(r"[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}(?:\\?/[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}){1,2}", "a1"),
+    _rule(rf"{_SIDE}(?:\\?/{_SIDE}){{1,2}}", "a1"),
     _rule(r"[A-Z]+(?:(?:&amp;|[&+])[A-Z]+)+", "a", "initials"),
     _rule(r"[cC]\+\+|[cCfF]#|[A-Z]+\$", "a"),
     # Addresses, names and tags of the web, telephones.
-    _rule(r"(?i:https?)://[^ \t\"<>|(){}]+[^ \t\"<>|(){}.,!?-]", "a"),
-    _rule(rf"www\.(?:[^ \t\"<>|.!?(){{}},]+\.)+[A-Za-z]{{2,4}}{_PATH}", "a"),
-    _rule(rf"(?:[^ \t\"`'<>|.!?(){{}},-_$]+\.)+(?:com|net|org|edu){_PATH}", "a."),
-    _rule(r"<?[A-Za-z0-9][^ \t\xa0\"<>|(){}]*@(?:[^ \t\xa0\"<>|(){}.]+\.)*[^ \t\xa0\"<>|(){}.]+>?", "a1."),
+    _rule(f"(?i:https?)://[^{_BREAK}{{}}]{{2,}}(?<![-.,!?])", "a"),
+    _rule(rf"www(?:\.{_LABEL})+\.[A-Za-z]{{2,4}}{_PATH}", "a"),
+    _rule(rf"{_HOST}(?:\.{_HOST})*\.(?:com|net|org|edu){_PATH}", "a."),
+    _rule(rf"<?[A-Za-z0-9](?:{_MAIL}|\.)*@(?:{_MAIL}+\.)*{_MAIL}+>?", "a1."),
     _rule(rf"@[A-Za-z_][A-Za-z0-9_]*|#[{_MARKED}]+", "."),
-    _rule("\\([0-9]{2,3}\\)[ \xa0]?[0-9]{3,4}[- \xa0]?[0-9]{3,5}", "."),
-    _rule("(?:\\+\\+?)?(?:[0-9]{2,4}[- \xa0])?[0-9]{2,4}[- \xa0][0-9]{3,4}[- \xa0]?[0-9]{3,5}", "1."),
-    _rule(r"(?:(?:\+\+?)?[0-9]{2,4}\.)?[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}", "1."),
+    _rule(rf"\([0-9]{{2,3}}\)[ \xa0]?{_CALL}", "."),
+    _rule(rf"\+{{0,2}}(?:[0-9]{{2,4}}[- \xa0]){{1,2}}{_CALL}", "1."),
+    _rule(r"(?:\+{0,2}[0-9]{2,4}\.)?[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}", "1."),
     # Faces.
-    _rule(r"[<>]?[:;=][-o*']?[()DPdpO\\{@|\[\]](?![A-Za-z0-9])", "."),
-    _rule(r"[-^x=~<>']_[-^x=~<>']|[\^x=~<>]\.\[\^x=~<>]|\([-^x=~<>'][_.]?[-^x=~<>']\)", "a."),
+    _rule(f"[<>]?{_EYES}{_NOSE}?{_MOUTH}(?![A-Za-z0-9])", "."),
+    _rule(rf"{_EYE}_{_EYE}|\({_EYE}[_.]?{_EYE}\)", "a."),
     # Apostrophes within and before words.
     _rule(f"{_QUOTE}[2-9]0s|{_QUOTE}[0-9]{{2}}{_END}", "."),
     _rule(f"{_QUOTE}(?i:n{_QUOTE}|em|till?|cause)|(?:'|&apos;)[nN](?![{_LETTER}0-9])|’[nN]", "."),
