@@ -29,8 +29,6 @@ def main() -> None:
     sys.argv = [sys.argv[0], *rest]
     benchmark = Benchmark("caption", arguments(__doc__))
     args = benchmark.arguments
-    if args.seeds == [0] and not args.quick:
-        args.seeds = [0, 1]
     place = (args.json or ROOT / "benchmarks" / "results" / "caption.json").with_suffix(".parts")
     judges = {"grid": _grid, "flickr8k": _flickr, "scenes": _scenes}
     benchmark.take("table", names)

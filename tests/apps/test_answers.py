@@ -198,3 +198,9 @@ def test_generated_answers(capsys, tmp_path):
         code, out, err = call(capsys, *arguments)
         assert (code, out) == (2, "")
         assert said in err
+
+
+def test_wrong_usage_names_the_command_that_people_know(capsys, tmp_path):
+    code, out, err = call(capsys, "ask", tmp_path)
+    assert (code, out) == (2, "")
+    assert err.endswith("; see fusible ask -h\n")

@@ -48,7 +48,8 @@ def _usage(error: Any) -> str:
     said = " ".join(error.format_message().split()).rstrip(".")
     if not said or type(error).__name__ == "NoArgsIsHelpError":
         return ""
-    place = f"; see {error.ctx.command_path} {error.ctx.help_option_names[0]}" if error.ctx else ""
+    path = error.ctx.command_path.removesuffix(f" {answers.ONE}") if error.ctx else ""
+    place = f"; see {path} {error.ctx.help_option_names[0]}" if error.ctx else ""
     return f"error: {said}{place}\n"
 
 
