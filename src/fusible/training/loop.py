@@ -168,7 +168,8 @@ def _optimisation(
     optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
     rates = [group["lr"] for group in groups]
     total = max(2, steps)
-    warmup = max(settings.warmup, 1.5 / total)  # the schedule divides by the steps of its first phase less one
+    ends = settings.warmup * total - 1  # where the first phase ends; the schedule divides by it
+    warmup = settings.warmup if abs(ends) > 1e-6 else 1.5 / total
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=total, pct_start=warmup)
     return optimiser, schedule
 
