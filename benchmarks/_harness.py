@@ -20,15 +20,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 Row = dict[str, Any]
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """Parse what every benchmark takes: --json FILE, --quick, --seeds, --device, --cache."""
+def arguments(description: str | None, seeds: Sequence[int] = (0,)) -> argparse.Namespace:
+    """Parse what every benchmark takes: --json FILE, --quick, --seeds, --device, --cache.
+
+    `seeds` are those run where none are named; the first of them alone in a quick run.
+    """
     parser = argparse.ArgumentParser(description=(description or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     parser.add_argument("--quick", action="store_true", help="smoke run of under 60 seconds; claims are not judged")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="seeds to run (default: 0)")
+    shown = " ".join(map(str, seeds))
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help=f"seeds to run (default: {shown})")
     parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="feature cache (default: Fusible's own)")
-    return parser.parse_args()
+    found = parser.parse_args()
+    found.seeds = found.seeds or list(seeds[:1] if found.quick else seeds)
+    return found
 
 
 def data_folder(name: str) -> Path:

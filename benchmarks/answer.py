@@ -26,7 +26,7 @@ def main() -> None:
     """Fit on all pictures and on shares of them, per seed, and judge the claims (six pictures in a quick run)."""
     import numpy as np
 
-    args = arguments(__doc__)
+    args = arguments(__doc__, seeds=(0, 1, 2))
     benchmark = Benchmark("answer", args)
     scores, minutes = [], []
     for seed in args.seeds:

@@ -2,62 +2,40 @@
 
 GRID: a silent video of a talker, and his sound under noise, to the sentence said. Flickr8k: 650 photos with five texts
 each. Scenes: easy-VQA's pictures, described from their questions and answers. All choices are made on validation rows.
-Each (table, seed) is written beside the result: a killed run goes on where it was. `--table NAME` runs some only, and
-keeps what the result file says of the others.
+Each (table, seed) is written beside the result, `--jobs` of them run side by side: a killed run goes on where it was.
+`--table NAME` runs some only, and keeps what the result file says of the others.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _caption_data import photos, scenes, talker
-from _harness import ROOT, Benchmark, arguments, write
+from _harness import Benchmark
+from _parts import Parts
 
-TABLES = ("grid", "flickr8k", "scenes")
 RESAMPLES = 2_000
 
 
 def main() -> None:
-    """Run what is lacking, then judge every table that is complete."""
-    names, rest = _names()
-    sys.argv = [sys.argv[0], *rest]
-    benchmark = Benchmark("caption", arguments(__doc__))
-    args = benchmark.arguments
-    place = (args.json or ROOT / "benchmarks" / "results" / "caption.json").with_suffix(".parts")
+    """Run what is lacking, then judge every table."""
     judges = {"grid": _grid, "flickr8k": _flickr, "scenes": _scenes}
-    benchmark.take("table", names)
-    for name in names:
-        runs = [_run(benchmark, name, seed, place / f"{name}-{seed}.json") for seed in args.seeds]
-        _table(benchmark, name, runs)
-        judges[name](benchmark, runs)
-    benchmark.finish()
+    parts = Parts("caption", __doc__, "table", list(judges))
+    for name, runs in parts.run(measure).items():
+        _table(parts.benchmark, name, runs)
+        judges[name](parts.benchmark, runs)
+    parts.benchmark.finish()
 
 
-def _names() -> tuple[list[str], list[str]]:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--table", nargs="+", choices=TABLES, default=list(TABLES))
-    found, rest = parser.parse_known_args()
-    return found.table, rest
-
-
-def _run(benchmark: Benchmark, name: str, seed: int, part: Path) -> dict[str, Any]:
-    """One fit, or its result where it is already there."""
-    if part.is_file() and not benchmark.arguments.quick:
-        found: dict[str, Any] = json.loads(part.read_text())
-        return found
+def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """One fit, and what is kept of it."""
     import fusible
 
-    args = benchmark.arguments
     options: dict[str, Any] = {"seed": seed, "device": args.device, "cache": args.cache}
     if args.quick:
         options["epochs"] = 1
-    start, used = time.perf_counter(), time.process_time()
     if name == "grid":
         table = talker(seed, args.quick)
         result = fusible.fit_captions(table, "transcript", video="video", audio="sound", metric="wer", **options)
@@ -65,19 +43,14 @@ def _run(benchmark: Benchmark, name: str, seed: int, part: Path) -> dict[str, An
         result = fusible.fit_captions(photos(args.quick), "caption", image="image", **options)
     else:
         result = fusible.fit_captions(scenes(args.quick), "caption", image="image", metric="exact", **options)
-    run = _plain(result, time.perf_counter() - start, time.process_time() - used)
-    if not args.quick:
-        write(part, run)
-    return run
+    return _plain(result)
 
 
-def _plain(result: Any, seconds: float, used: float) -> dict[str, Any]:
+def _plain(result: Any) -> dict[str, Any]:
     """What is kept of a fit: per writer, the sums over items that its metric is made of."""
     metric = result.metric
     return {
         "metric": metric,
-        "seconds": round(seconds, 1),
-        "cpu_seconds": round(used, 1),
         "chosen": result.chosen,
         "writers": {
             row.name: {

@@ -1,22 +1,20 @@
 """Every strategy on seven real tables: which way of fusing helps where, and auto against the best single view.
 
-Each (data set, seed) is a run of its own, written beside the result as soon as it is done: a killed run goes on where
-it was. `--dataset NAME` runs some only, and keeps what the result file says of the others. Intervals are 95 % over test
-rows, of scores averaged over seeds.
+Each (data set, seed) is a run of its own, `--jobs` of them side by side, written beside the result as soon as it is
+done: a killed run goes on where it was. `--dataset NAME` runs some only, and keeps what the result file says of the
+others. Intervals are 95 % over test rows, of scores averaged over seeds. Minutes are those of the machine: a run's
+time over the number of runs that share it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _fusion_data import DATASETS, Data
-from _harness import ROOT, Benchmark, arguments, write
+from _harness import Benchmark
+from _parts import Parts
 
 RESAMPLES = 2_000
 TOLERANCE = {"r2": 0.01}
@@ -26,52 +24,29 @@ STRATEGIES = ("end_to_end:multimodal_transformer", "end_to_end:multimodal_graph"
 
 
 def main() -> None:
-    """Run what is lacking, then judge every data set that is complete."""
-    names, rest = _names()
-    sys.argv = [sys.argv[0], *rest]
-    benchmark = Benchmark("fusion_table", arguments(__doc__))
-    args = benchmark.arguments
-    if args.seeds == [0] and not args.quick:
-        args.seeds = [0, 1, 2]
-    place = (args.json or ROOT / "benchmarks" / "results" / "fusion_table.json").with_suffix(".parts")
-    benchmark.take("dataset", names)
-    for name in names:
-        runs = [_run(benchmark, DATASETS[name], seed, place / f"{name}-{seed}.json") for seed in args.seeds]
-        _judge(benchmark, DATASETS[name], runs)
-    benchmark.finish()
+    """Run what is lacking, then judge every data set."""
+    parts = Parts("fusion_table", __doc__, "dataset", list(DATASETS))
+    for name, runs in parts.run(measure).items():
+        _judge(parts.benchmark, DATASETS[name], runs)
+    parts.benchmark.finish()
 
 
-def _names() -> tuple[list[str], list[str]]:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--dataset", nargs="+", choices=list(DATASETS), default=list(DATASETS))
-    found, rest = parser.parse_known_args()
-    return found.dataset, rest
-
-
-def _run(benchmark: Benchmark, data: Data, seed: int, part: Path) -> dict[str, Any]:
-    """One study, or its result where it is already there."""
-    if part.is_file() and not benchmark.arguments.quick:
-        found: dict[str, Any] = json.loads(part.read_text())
-        return found
+def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """One study, and what is kept of it."""
     import fusible
 
-    args = benchmark.arguments
-    table, options = data.load(seed, args.quick)
-    start = time.perf_counter()
-    options = {"strategies": ["default", *STRATEGIES, *data.further]} | options
+    data = DATASETS[name]
+    table, given = data.load(seed, args.quick)
+    options: dict[str, Any] = {"strategies": ["default", *STRATEGIES, *data.further]} | given
     result = fusible.compare(
         table, data.target, seed=seed, device=args.device, cache=args.cache, metric=data.metric, **options
     )
-    run = _plain(result, time.perf_counter() - start)
-    if not args.quick:
-        write(part, run)
-    return run
+    return _plain(result)
 
 
-def _plain(result: Any, seconds: float) -> dict[str, Any]:
+def _plain(result: Any) -> dict[str, Any]:
     """What is kept of a study: scores, and each row's share in the metric, so that seeds can be averaged."""
     return {
-        "seconds": round(seconds, 1),
         "metric": result.metric,
         "auto": result.auto,
         "best_single": result.best_single,
@@ -113,7 +88,7 @@ def _judge(benchmark: Benchmark, data: Data, runs: list[dict[str, Any]]) -> None
         benchmark.claim(f"{data.name}: lower end of that difference's 95 % interval", low, at_least=1e-9)
     if data.at_least is not None:
         benchmark.claim(f"{data.name}: auto, mean over seeds", float(drawn["auto"][0]), at_least=data.at_least)
-    minutes = sum(run["seconds"] for run in runs) / 60
+    minutes = sum(run["seconds"] / run["jobs"] for run in runs) / 60
     benchmark.claim(f"{data.name}: minutes for all seeds", minutes, at_most=25.0)
 
 

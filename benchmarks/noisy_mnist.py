@@ -64,9 +64,7 @@ def svm_error(
 
 def main() -> None:
     """Run all seeds and judge the claim."""
-    args = arguments(__doc__)
-    if args.seeds == [0] and not args.quick:
-        args.seeds = list(SEEDS)
+    args = arguments(__doc__, SEEDS)
     benchmark = Benchmark("noisy_mnist", args)
     errors = [run_noisy(benchmark, seed) for seed in args.seeds]
     benchmark.claim("noisy, test error % of a linear SVM, mean of seeds", float(np.mean(errors)), at_most=3.5)
