@@ -52,6 +52,7 @@ def _plain(result: Any) -> dict[str, Any]:
     return {
         "metric": metric,
         "chosen": result.chosen,
+        **({"fused": result.fusion["best_fused"]} if result.fusion else {}),
         "writers": {
             row.name: {
                 "kind": row.kind,
@@ -66,10 +67,13 @@ def _plain(result: Any) -> dict[str, Any]:
 
 
 def _scores(runs: list[dict[str, Any]], name: str) -> np.ndarray:
-    """A writer's score on the items themselves, then on resamples of items; means over seeds, alike for all writers."""
+    """A writer's score on the items themselves, then on resamples of items; means over seeds, alike for all writers.
+
+    `chosen` is the one that each run's validation inputs chose, `fused` that among those of several views.
+    """
     found = []
     for run in runs:
-        one = run["writers"][run["chosen"] if name == "chosen" else name]
+        one = run["writers"][run.get(name, name)]
         top, bottom = np.array(one["top"]), np.array(one["bottom"])
         rng = np.random.default_rng(0)
         drawn = [np.bincount(rng.integers(0, len(top), len(top)), minlength=len(top)) for _ in range(RESAMPLES)]
@@ -105,7 +109,7 @@ def _grid(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
     benchmark.claim("grid: word error rate, silent video less blind decoder's, gain", mean, at_least=1e-9)
     benchmark.claim("grid: lower end of that gain's 95 % interval", low, at_least=1e-9)
     for view in ("video", "sound"):
-        mean, low = _gain(runs, "fused:concat", f"single:{view}", -1)
+        mean, low = _gain(runs, "fused", f"single:{view}", -1)
         benchmark.claim(f"grid: word error rate, fused better than {view} alone by", mean, at_least=1e-9)
         benchmark.claim(f"grid: lower end of the 95 % interval against {view}", low, at_least=1e-9)
 

@@ -1,6 +1,8 @@
 """Captioning end to end: what is learned of pictures and sounds, what it is compared with, and what is refused."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ from _told import told
 import fusible
 from fusible.decoders._generate import Generation
 from fusible.errors import ConfigError, DataError, FusibleError, ModelFormatError, RegistryError, SchemaError
+from fusible.tasks.captioner import CaptionModel
 from fusible.tasks.captioning import fit_captions
+from fusible.tasks.writer import Writers
 
 ENCODERS = {"photo": "image_cnn", "tone": "audio_sequence"}
 OPTIONS = {"image": "photo", "audio": "tone", "encoders": ENCODERS, "metric": "exact", "workers": 1}
@@ -258,13 +262,74 @@ def test_damaged_folders_are_refused(result, tmp_path):
     shutil.copytree(result[1] / "model", place)
     config = yaml.safe_load((place / "config.yaml").read_text())
     for name, value in (("width", 10**9), ("decoder", "os.system"), ("layers", "2"), ("operator", "../x")):
-        spoilt = {
-            **config,
-            "captioner": {**config["captioner"], "recipe": {**config["captioner"]["recipe"], name: value}},
-        }
+        writer = config["captioner"]["writers"][0]
+        changed = [{**writer, "recipe": {**writer["recipe"], name: value}}]
+        spoilt = {**config, "captioner": {**config["captioner"], "writers": changed}}
         (place / "config.yaml").write_text(yaml.safe_dump(spoilt))
         with pytest.raises(ModelFormatError):
             fusible.load_captioner(place)
+    (place / "config.yaml").write_text(yaml.safe_dump({**config, "captioner": {**config["captioner"], "writers": []}}))
+    with pytest.raises(ModelFormatError, match="writers: expected a list"):
+        fusible.load_captioner(place)
+
+
+@pytest.fixture(scope="module")
+def together(result, tmp_path_factory):
+    """A model of two writers, each of one view, as it was fitted and as it is loaded."""
+    found, _ = result
+    model = found.model
+    views = model.views
+    writers = [single(found, view) for view in views]
+    joint = CaptionModel(Writers("model:product", tuple(writers)), model.columns, model.settings, dict(model.info))
+    return joint, fusible.load_captioner(joint.save(tmp_path_factory.mktemp("together") / "model"))
+
+
+def single(found, view):
+    """A writer of one view of the fused model's material, trained briefly."""
+    alone = "image" if view.name == "photo" else "audio"
+    encoders = {view.name: ENCODERS[view.name]}
+    tokenizer = found.model.writer.vocabulary
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "tokenizer.json"
+        place.write_text(tokenizer.to_json())
+        one = fit_captions(
+            told(90), "said", **{alone: view.name}, encoders=encoders, epochs=3, workers=1, tokenizer=place
+        )
+    return one.model.writer
+
+
+def test_writers_of_single_views_write_together(together):
+    model, loaded = together
+    frame = told(40).drop(columns=["said", "split"])
+    frame.loc[0, "tone"], frame.loc[1, "photo"] = None, None
+    frame.loc[2, ["photo", "tone"]] = None
+    for settings in ({}, {"beams": 1}, {"sample": True, "seed": 3}):
+        pd.testing.assert_frame_equal(model.caption(frame, **settings), loaded.caption(frame, **settings))
+    photo, tone = model.writer.members
+    alone = CaptionModel(photo, model.columns, model.settings).caption(frame)
+    assert model.caption(frame)["caption"][0] == alone["caption"][0]  # who sees nothing has no say
+    assert model.caption(frame)["confidence"][0] == pytest.approx(alone["confidence"][0], abs=1e-5)
+    assert [view.name for view in loaded.views] == ["photo", "tone"]
+    assert model.writer.parameters() == photo.parameters() + tone.parameters()
+
+
+def test_where_writers_of_several_views_looked(together):
+    seen = together[1].look(told(12).drop(columns=["said", "split"]), 4)
+    assert set(seen.weights) == set(seen.whole) == {"photo", "tone"}
+    total = seen.fused + sum(seen.whole.values()) + sum(w.sum(axis=1) for w in seen.weights.values())
+    np.testing.assert_allclose(total, 1.0, atol=1e-4)
+    assert not seen.fused.any()
+
+
+def test_what_is_written_together_stands_beside_each(result):
+    found, _ = result
+    row = found.row("model:product")
+    members = [found.row(name) for name in ("fused:concat", "single:photo", "single:tone")]
+    assert row.kind == "model"
+    assert row.parameters == sum(member.parameters for member in members)
+    assert row.fit_seconds == pytest.approx(sum(member.fit_seconds for member in members))
+    assert row.metrics["exact"] >= max(member.metrics["exact"] for member in members[1:])
+    assert found.fusion["best_fused"] in {"fused:concat", "model:product"}
 
 
 def test_generation_settings_of_the_model(result):

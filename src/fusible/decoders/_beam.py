@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from fusible.decoders._base import END, MEMORY, SPECIALS, START, Decoder, State, select
+from fusible.decoders._product import Product
 from fusible.decoders._record import Record
 from fusible.types import Encoded
 
@@ -14,7 +15,7 @@ NEVER, ALWAYS = float("-inf"), float("inf")
 
 
 def search(
-    decoder: Decoder, memory: Encoded, beams: int, longest: int, shortest: int = 0, penalty: float = 1.0
+    decoder: Decoder | Product, memory: Encoded, beams: int, longest: int, shortest: int = 0, penalty: float = 1.0
 ) -> Record:
     """Keep the `beams` most probable hypotheses per row; give the best by log-probability / length ** penalty.
 
@@ -60,7 +61,7 @@ class _Search:
     The first hypothesis of a row is the greedy one, as long as that goes on.
     """
 
-    def __init__(self, decoder: Decoder, state: State, record: Record, beams: int, penalty: float) -> None:
+    def __init__(self, decoder: Decoder | Product, state: State, record: Record, beams: int, penalty: float) -> None:
         self.decoder, self.state, self.record, self.beams, self.penalty = decoder, state, record, beams, penalty
         self.length, self.longest = 0, record.tokens.shape[1]
         self.rows = torch.arange(len(record.tokens), device=record.tokens.device)

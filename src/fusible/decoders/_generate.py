@@ -11,6 +11,7 @@ import torch
 from fusible.decoders._base import END, PAD, START, Decoder, select
 from fusible.decoders._beam import search
 from fusible.decoders._nucleus import nucleus
+from fusible.decoders._product import Product
 from fusible.decoders._record import Generated, Record
 from fusible.errors import ConfigError
 from fusible.types import Encoded
@@ -59,7 +60,9 @@ class Generation:
             raise ConfigError(f"generation: expected a temperature above 0, got {self.temperature}")
 
 
-def generate(decoder: Decoder, memory: Encoded, settings: Generation | None = None, first: int = 0) -> Generated:
+def generate(
+    decoder: Decoder | Product, memory: Encoded, settings: Generation | None = None, first: int = 0
+) -> Generated:
     """Say a sequence of tokens about each row of a memory.
 
     Row i draws by `(seed, first + i)`, whatever stands beside it, so that a table may be sampled in batches of any
@@ -101,7 +104,7 @@ def _draws(settings: Generation, memory: Encoded, first: int) -> Choice:
     return choose
 
 
-def _walk(decoder: Decoder, memory: Encoded, settings: Generation, choose: Choice) -> Record:
+def _walk(decoder: Decoder | Product, memory: Encoded, settings: Generation, choose: Choice) -> Record:
     """Choose token after token; rows that have said `END` leave the batch."""
     device, number = memory.mask.device, len(memory.mask)
     record = Record(number, settings.longest, memory.mask.shape[1], device)

@@ -70,7 +70,7 @@ def paired(a: Ratio, b: Ratio, sign: int = 1, resamples: int = RESAMPLES, seed: 
 class WriterResult:
     """One writer or baseline on test inputs: scores with intervals, corpus metrics, costs.
 
-    `kind` is fused, single or baseline. `ratios` are what differences of the metrics are resampled from.
+    `kind` is fused, single, model or baseline. `ratios` are what differences of the metrics are resampled from.
     """
 
     name: str

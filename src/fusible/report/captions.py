@@ -72,7 +72,7 @@ def fusion_line(result: Captions) -> str:
     d = found["difference"]
     said = {"helps": "Fusion helps", "hurts": "Fusion hurts"}.get(found["verdict"], "No evidence that fusion helps")
     return (
-        f"{said}: {d.mean:+.3f} {title(result.metric)} against {found['best_single']} alone "
+        f"{said}: {found['best_fused']} {d.mean:+.3f} {title(result.metric)} against {found['best_single']} alone "
         f"(95 % interval {d.low:+.3f} to {d.high:+.3f}; positive is better)."
     )
 

@@ -17,7 +17,7 @@ from fusible.tasks._caption_data import Material
 from fusible.tasks.captioner import CaptionModel
 from fusible.tasks.hf_captioner import HfCaptionModel
 from fusible.tasks.source import Source
-from fusible.tasks.writer import Looked, Writer, looked
+from fusible.tasks.writer import Author, Looked, looked
 from fusible.types import MEDIA, Media, Modality, View
 
 SHOWN = 4
@@ -27,7 +27,7 @@ MOST_WORDS = 16
 """Words of an example whose attention is kept."""
 
 
-def examples(found: Material, writer: Writer, result: Captions, settings: Generation) -> list[dict[str, Any]]:
+def examples(found: Material, writer: Author, result: Captions, settings: Generation) -> list[dict[str, Any]]:
     """Test inputs with texts of the chosen writer and of the best baseline, references, pictures and attention."""
     row = result.row(result.chosen)
     ratio = row.ratios[result.metric]
@@ -45,7 +45,7 @@ def examples(found: Material, writer: Writer, result: Captions, settings: Genera
 
 
 def _example(
-    found: Material, writer: Writer, result: Captions, settings: Generation, kind: str, place: int
+    found: Material, writer: Author, result: Captions, settings: Generation, kind: str, place: int
 ) -> dict[str, Any]:
     table_row = int(found.rows_of("test")[place])
     row, rival = result.row(result.chosen), result.row(result.rival)

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from fusible.data.dataset import Dataset
 from fusible.data.read import read
 from fusible.decoders._generate import Generation
-from fusible.decoders._vocabulary import Vocabulary
 from fusible.errors import ConfigError, DataError, ModelFormatError
 from fusible.tasks import pack
+from fusible.tasks._caption_pack import KEY, pack_author, unpack_author
 from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
 from fusible.tasks.folder import replace as put
 from fusible.tasks.source import Progress, Source, stage
-from fusible.tasks.writer import STEPS, Looked, Writer, build_captioner, looked, width_of
+from fusible.tasks.writer import STEPS, Author, Looked, looked
 from fusible.types import Column, Modality, Problem, View
 
 if TYPE_CHECKING:
@@ -34,9 +33,6 @@ CHUNK = 1_024
 """Rows that are decoded, encoded and written of at a time."""
 HELD = frozenset({"captions.json", "model", "report.html"})
 """All that the folder of a result holds."""
-VOCABULARY = "vocabulary"
-KEY = "captioner"
-WIDEST, DEEPEST = 8_192, 64
 
 
 @dataclass(slots=True)
@@ -46,7 +42,7 @@ class CaptionModel:
     `settings` are how it writes where nothing else is said. `problems` names cells that the last call could not read.
     """
 
-    writer: Writer
+    writer: Author
     columns: tuple[Column, ...]
     settings: Generation = field(default_factory=Generation)
     info: dict[str, Any] = field(default_factory=dict)
@@ -136,23 +132,11 @@ class CaptionModel:
 
     def save(self, folder: str | Path) -> Path:
         """Write the model's folder of plain files, whole or not at all."""
-        place, packer, writer = check_model(Path(folder)), pack.Packer(), self.writer
-        views = {view.name: packer.encoder(writer.encoders[view.name]) for view in writer.views}
-        packer.packed.arrays.update(
-            {f"{KEY}.{name}": array.detach().clone() for name, array in writer.network.own_state().items()}
-        )
-        packer.packed.learned[VOCABULARY] = writer.vocabulary.to_json()
+        place, packer = check_model(Path(folder)), pack.Packer()
         config = {
             "format": FORMAT,
-            KEY: {
-                "name": writer.name,
-                "views": views,
-                "live": list(writer.live),
-                "recipe": writer.recipe,
-                "longest": writer.longest,
-                "generation": asdict(self.settings),
-            },
-            **schema_config(self.columns, writer.views),
+            KEY: {**pack_author(packer, self.writer), "generation": asdict(self.settings)},
+            **schema_config(self.columns, self.views),
             "encoders": packer.packed.encoders,
             "info": self.info,
         }
@@ -210,41 +194,11 @@ def load_captioner(folder: str | Path) -> CaptionModel | HfCaptionModel:
             raise ModelFormatError(f"{place}: holds no caption model; make one with `fusible caption fit`")
         plain = config[KEY]
         columns, views = schema_of(config)
-        known = pack.unpack_encoders(parts)
-        encoders: dict[str, Any] = {view.name: pack.fitting(view, known[plain["views"][view.name]]) for view in views}
-        vocabulary = Vocabulary(parts.learned[VOCABULARY])
-        recipe = _recipe(plain["recipe"])
-        widths = {name: width_of(encoder) for name, encoder in encoders.items()}
-        network: Any = pack.unpack_module(parts, KEY, lambda: build_captioner(recipe, {}, widths, vocabulary.size))
-        live = tuple(str(name) for name in plain["live"])
-        for name in live:
-            if encoders[name].frozen:
-                encoders[name].thaw()
-            encoders[name].requires_grad_(False)
-        network.encoders = nn.ModuleList(encoders[name] for name in live)
-        network.positions = {name: i for i, name in enumerate(live)}
-        longest = int(plain["longest"])
-        writer = Writer(str(plain["name"]), views, encoders, network, vocabulary, recipe, live, longest)
+        writer = unpack_author(parts, plain, views)
         return CaptionModel(writer, columns, Generation(**plain["generation"]), dict(config["info"]))
 
 
-def _recipe(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved recipe: registered names, plain values in their ranges."""
-    recipe = dict(plain)
-    pack.registered("decoders", recipe["decoder"])
-    if recipe["operator"] is not None:
-        pack.registered("fusion", recipe["operator"])
-    sizes = {name: recipe[name] for name in ("width", "layers", "decoder_layers", "heads")}
-    for name, value in sizes.items():
-        most = WIDEST if name == "width" else DEEPEST
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise ModelFormatError(f"config.yaml: {KEY}: {name}: expected a whole number up to {most}, got {value!r}")
-    if not all(isinstance(name, str) for name in recipe["sequences"]):
-        raise ModelFormatError(f"config.yaml: {KEY}: sequences: expected names of views, got {recipe['sequences']!r}")
-    return recipe
-
-
-def model_of(columns: Mapping[str, Column], writer: Writer, settings: Generation, info: dict[str, Any]) -> CaptionModel:
+def model_of(columns: Mapping[str, Column], writer: Author, settings: Generation, info: dict[str, Any]) -> CaptionModel:
     """A fitted writer as a model: with the columns that it looks at."""
     used = {name for view in writer.views for name in view.columns}
     kept = tuple(column for column in columns.values() if column.name in used)

@@ -30,11 +30,11 @@ from fusible.tasks._caption_tune import tune as tuned
 from fusible.tasks.captioner import model_of
 from fusible.tasks.results import versions
 from fusible.tasks.source import Progress
-from fusible.tasks.writer import Writer
+from fusible.tasks.writer import Author, Writer, Writers
 
 METRIC = "cider_d"
-FUSED, SINGLE = "fused", "single"
-"""Kinds of writers: their names are `fused:<operator>` and `single:<view>`."""
+FUSED, SINGLE, MODEL = "fused", "single", "model"
+"""Kinds of writers: their names are `fused:<operator>`, `single:<view>` and `model:product`."""
 BLIND, NEAREST, FREQUENT = "blind decoder", "nearest neighbour", "most frequent"
 BEAMS = 3
 PARTS = ("train", "valid")
@@ -68,7 +68,8 @@ def fit_captions(
     """Train what writes a text about pictures, sounds or videos, and score it beside what writes without looking.
 
     Rows that show the same item are references of one another. Of several views each is also captioned alone, so that
-    the result says whether fusing helps. Early stopping and the choice among writers see validation rows only.
+    the result says whether fusing helps; all these writers also write together, as `model:product`. Early stopping and
+    the choice among writers see validation rows only.
 
     Parameters
     ----------
@@ -137,15 +138,16 @@ def fit_captions(
         if self_critical:
             for writer in writers.values():
                 criticise(found, writer, self_critical, seed)
+    authors = _authors(writers)
     settings = Generation(beams=beams, longest=next(iter(writers.values())).longest)
     with stages("write"):
-        rows = _rows(found, writers, blind, settings, metric, seed)
+        rows = _rows(found, authors, blind, settings, metric, seed)
     result = _judge(found, rows, metric)
     result.views = [_described(view, names[view.name], found) for view in found.views]
     result.settings = _settings(design, settings, vocabulary, self_critical)
     result.problems = [*found.dataset.problems, *found.source.problems]
     result.notes, result.seed, result.command, result.versions = [*found.notes], seed, command, versions()
-    chosen = writers[result.chosen]
+    chosen = authors[result.chosen]
     result.examples = examples(found, chosen, result, settings)
     result.model = model_of(found.dataset.columns, chosen, settings, _info(found, result))
     result.seconds = {**stages.seconds, "total": time.perf_counter() - start}
@@ -182,25 +184,33 @@ def _writers(
     return {name: fit_writer(found, name, views, own, vocabulary, design, seed=seed) for name, views in wanted.items()}
 
 
+def _authors(writers: Mapping[str, Writer]) -> dict[str, Author]:
+    """All writers, and where there are several, what they write together."""
+    together = f"{MODEL}:product"
+    joined = {together: Writers(together, tuple(writers.values()))} if len(writers) > 1 else {}
+    return {**writers, **joined}
+
+
 def _rows(
-    found: Material, writers: Mapping[str, Writer], blind: Writer, settings: Generation, metric: str, seed: int
+    found: Material, authors: Mapping[str, Author], blind: Writer, settings: Generation, metric: str, seed: int
 ) -> list[WriterResult]:
     """Scores of all writers and baselines on test inputs; of writers, on validation inputs too."""
     rows = []
-    for name, writer in writers.items():
-        one = score(found, name, name.partition(":")[0], writer.write, settings, metric, seed)
-        one.parameters, one.fit_seconds = writer.parameters(), writer.info["seconds"]
+    for name, author in authors.items():
+        one = score(found, name, name.partition(":")[0], author.write, settings, metric, seed)
+        one.parameters, one.fit_seconds = author.parameters(), author.fit_seconds
         rows.append(one)
     test = found.rows_of("test")
+    first = next(author for author in authors.values() if isinstance(author, Writer))
     nothing = found.source.hiding({view.name: np.ones(found.dataset.rows, bool) for view in blind.views})
     said = {
         BLIND: blind.write(nothing, test, settings).texts,
-        NEAREST: nearest(found, next(iter(writers.values())), test),
+        NEAREST: nearest(found, first, test),
         FREQUENT: [frequent(found)] * len(test),
     }
     for name, texts in said.items():
         rows.append(score(found, name, "baseline", texts, settings, metric, seed))
-    rows[-3].parameters, rows[-3].fit_seconds = blind.parameters(), blind.info["seconds"]
+    rows[-3].parameters, rows[-3].fit_seconds = blind.parameters(), blind.fit_seconds
     return rows
 
 
@@ -208,19 +218,19 @@ def _judge(found: Material, rows: list[WriterResult], metric: str) -> Captions:
     """The writer that validation inputs choose, against the best baseline; fusion against the best view alone."""
     by_name = {row.name: row for row in rows}
     own = {name: row for name, row in by_name.items() if row.kind != "baseline"}
-    chosen = max(own, key=lambda name: sign(metric) * (own[name].valid or 0.0))
+    chosen = _best(own, metric, (FUSED, SINGLE, MODEL))
     baselines = {name: row for name, row in by_name.items() if row.kind == "baseline"}
     against = {
         name: paired(own[chosen].ratios[metric], row.ratios[metric], sign(metric)) for name, row in baselines.items()
     }
     rival = best_of(baselines, metric)
     fusion = None
-    whole = next((row for row in own.values() if row.kind == FUSED), None)
-    if whole is not None:
-        singles = {name: row for name, row in own.items() if row.kind == SINGLE}
-        best = max(singles, key=lambda name: sign(metric) * (singles[name].valid or 0.0))
-        difference = paired(whole.ratios[metric], singles[best].ratios[metric], sign(metric))
-        fusion = {"best_single": best, "verdict": verdict(difference), "difference": difference}
+    if len(own) > 1:
+        single, fused = (_best(own, metric, kinds) for kinds in ((SINGLE,), (FUSED, MODEL)))
+        difference = paired(own[fused].ratios[metric], own[single].ratios[metric], sign(metric))
+        fusion = {
+            "best_single": single, "best_fused": fused, "verdict": verdict(difference), "difference": difference,
+        }  # fmt: skip
     items = {part: len(found.rows_of(part)) for part in ("train", "valid", "test")}
     return Captions(
         metric,
@@ -234,6 +244,12 @@ def _judge(found: Material, rows: list[WriterResult], metric: str) -> Captions:
         fusion,
         references=found.references("test"),
     )
+
+
+def _best(rows: Mapping[str, WriterResult], metric: str, kinds: tuple[str, ...]) -> str:
+    """The writer of some kinds that validation inputs choose."""
+    fitting = [name for name, row in rows.items() if row.kind in kinds]
+    return max(fitting, key=lambda name: sign(metric) * (rows[name].valid or 0.0))
 
 
 def _described(view: Any, chosen: tuple[str, str], found: Material) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Writers: a fitted captioner with its encoders and vocabulary, which writes of the rows of a source."""
+"""Writers: fitted captioners with their encoders and vocabulary, which write of the rows of a source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,18 +12,21 @@ import torch
 
 from fusible import registry
 from fusible.decoders._generate import Generated, Generation, generate
+from fusible.decoders._product import Product, side_by_side
 from fusible.decoders._vocabulary import Vocabulary
 from fusible.encoders._base import Encoder
 from fusible.networks._captioner import Captioner
 from fusible.tasks.source import Source
 from fusible.training.feed import Feed
 from fusible.training.loop import collate
-from fusible.types import View
+from fusible.types import Encoded, Modality, View
 
 STEPS = 128
 """Most tokens of an item that a decoder reads."""
 ROWS = 64
 """Rows that are written of at a time."""
+Place = tuple[str, int | None]
+"""A step of memory: the view, empty where all are fused, and the step in it, None for the view as a whole."""
 
 
 @dataclass(slots=True)
@@ -53,8 +57,50 @@ class Looked:
     fused: np.ndarray
 
 
+class Author(ABC):
+    """Writes of the rows of a source; a leaf says what it reads of them, and how it decodes that."""
+
+    name: str
+    views: tuple[View, ...]
+    vocabulary: Vocabulary
+    longest: int
+
+    @property
+    @abstractmethod
+    def fit_seconds(self) -> float:
+        """How long training took, of all that it needs."""
+
+    @abstractmethod
+    def feeds(self, source: Source) -> Any:
+        """What is known of each view of the source's rows, decoded or encoded."""
+
+    @abstractmethod
+    def generate(self, feeds: Any, rows: np.ndarray, settings: Generation, first: int) -> Generated:
+        """Say a sequence of tokens about a batch of rows; `first` is the number of its first row."""
+
+    @abstractmethod
+    def places(self, source: Source, row: np.ndarray) -> list[Place]:
+        """What each step of the memory of a row stands for, in the order of attention."""
+
+    @abstractmethod
+    def parameters(self) -> int:
+        """Number of parameters that were trained."""
+
+    def write(self, source: Source, rows: np.ndarray, settings: Generation, first: int = 0) -> Written:
+        """Write of rows of a source; a row without any view is written of as well as what is learned allows.
+
+        `first` is the number of the first row where a table is written of in parts: texts drawn do not depend on them.
+        """
+        feeds = self.feeds(source)
+        parts = [self.generate(feeds, rows[i : i + ROWS], settings, first + i) for i in range(0, len(rows), ROWS)]
+        confidence = np.concatenate([part.confidence for part in parts]) if parts else np.zeros(0)
+        tokens = [one for part in parts for one in part.tokens]
+        attention = [one for part in parts for one in part.attention]
+        return Written([self.vocabulary.decode(one) for one in tokens], confidence, tokens, attention)
+
+
 @dataclass(slots=True)
-class Writer:
+class Writer(Author):
     """A captioner and all that it needs to read rows and write texts; `live` views are encoded within the network."""
 
     name: str
@@ -67,42 +113,108 @@ class Writer:
     longest: int = 30
     info: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def fit_seconds(self) -> float:
+        """How long training took."""
+        return float(self.info["seconds"])
+
     def feeds(self, source: Source) -> dict[str, Feed]:
         """One feed per view: decoded where the network encodes, sequences of encodings elsewhere."""
         return {view.name: sequence_feed(source, view, self.encoders[view.name]) for view in self.views}
 
-    def write(self, source: Source, rows: np.ndarray, settings: Generation, first: int = 0) -> Written:
-        """Write of rows of a source; a row without any view is written of as well as what is learned allows.
+    def read(self, feeds: Mapping[str, Feed], rows: np.ndarray) -> tuple[Encoded, torch.Tensor]:
+        """Memory of a batch of rows, and whether each row shows this writer something: (rows,), 0 or 1."""
+        self.network.eval()
+        batches = collate(feeds, rows)
+        media = [view.name for view in self.views if view.modality is not Modality.TEXT]
+        seen = torch.stack([batches[name].presence for name in media], dim=1).any(dim=1)
+        return self.network.memory(batches), seen.float()
 
-        `first` is the number of the first row where a table is written of in parts: texts drawn do not depend on them.
-        """
-        feeds = self.feeds(source)
-        parts = [self._part(feeds, rows[i : i + ROWS], settings, first + i) for i in range(0, len(rows), ROWS)]
-        confidence = np.concatenate([part.confidence for part in parts]) if parts else np.zeros(0)
-        tokens = [one for part in parts for one in part.tokens]
-        attention = [one for part in parts for one in part.attention]
-        return Written([self.vocabulary.decode(one) for one in tokens], confidence, tokens, attention)
+    @torch.inference_mode()
+    def generate(self, feeds: Mapping[str, Feed], rows: np.ndarray, settings: Generation, first: int) -> Generated:
+        """Encode, fuse, decode."""
+        return generate(self.network.decoder, self.read(feeds, rows)[0], settings, first)
+
+    @torch.inference_mode()
+    def places(self, source: Source, row: np.ndarray) -> list[Place]:
+        """The fused token first where there is one; then each view's vector and its steps."""
+        batches = collate(self.feeds(source), row)
+        found: list[Place] = [("", None)] if self.network.operator is not None else []
+        for view in self.views:
+            steps = self.network.steps(batches[view.name], view.name) * batches[view.name].index.shape[1]
+            found += [(view.name, None), *((view.name, step) for step in range(steps))]
+        return found
 
     def parameters(self) -> int:
         """Number of parameters that were trained."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
+
+@dataclass(slots=True)
+class Writers(Author):
+    """Several writers of one vocabulary that write one text together: a product of experts, token by token.
+
+    Fusion at model level: each has the same say in rows that show it something, see `Product`.
+    """
+
+    name: str
+    members: tuple[Writer, ...]
+
+    @property
+    def views(self) -> tuple[View, ...]:  # type: ignore[override]
+        """What any of them looks at."""
+        return tuple(dict.fromkeys(view for member in self.members for view in member.views))
+
+    @property
+    def vocabulary(self) -> Vocabulary:  # type: ignore[override]
+        """What all of them spell with."""
+        return self.members[0].vocabulary
+
+    @property
+    def longest(self) -> int:  # type: ignore[override]
+        """Most tokens that one of them writes."""
+        return max(member.longest for member in self.members)
+
+    @property
+    def fit_seconds(self) -> float:
+        """That of all members."""
+        return sum(member.fit_seconds for member in self.members)
+
+    def feeds(self, source: Source) -> list[dict[str, Feed]]:
+        """Those of each member."""
+        return [member.feeds(source) for member in self.members]
+
     @torch.inference_mode()
-    def _part(self, feeds: Mapping[str, Feed], rows: np.ndarray, settings: Generation, first: int) -> Generated:
-        self.network.eval()
-        return generate(self.network.decoder, self.network.memory(collate(feeds, rows)), settings, first)
+    def generate(self, feeds: list[dict[str, Feed]], rows: np.ndarray, settings: Generation, first: int) -> Generated:
+        """Read with every member, decode once."""
+        read = [member.read(own, rows) for member, own in zip(self.members, feeds, strict=True)]
+        memory = side_by_side([memory for memory, _ in read], torch.stack([seen for _, seen in read], dim=1))
+        return generate(Product([member.network.decoder for member in self.members]), memory, settings, first)
+
+    def places(self, source: Source, row: np.ndarray) -> list[Place]:
+        """Those of one member after the other's."""
+        return [place for member in self.members for place in member.places(source, row)]
+
+    def parameters(self) -> int:
+        """Those of all members."""
+        return sum(member.parameters() for member in self.members)
 
 
-def looked(writer: Writer, source: Source, settings: Generation, place: int = 0, first: int = 0) -> Looked:
-    """Write of one row of a source, and bring attention together by words and views; `first` as in `Writer.write`."""
+def looked(author: Author, source: Source, settings: Generation, place: int = 0, first: int = 0) -> Looked:
+    """Write of one row of a source, and bring attention together by words and views; `first` as in `Author.write`."""
     row = np.array([place])
-    written = writer.write(source, row, settings, first)
-    words, joined = words_of(writer.vocabulary, written.tokens[0], written.attention[0])
-    places = list(_places(writer, source, row))
-    views = [view.name for view in writer.views]
-    weights = {name: joined[:, [i for i, p in enumerate(places) if p == (name, True)]] for name in views}
-    whole = {name: joined[:, [i for i, p in enumerate(places) if p == (name, False)]].sum(axis=1) for name in views}
-    fused = joined[:, [i for i, p in enumerate(places) if not p[0]]].sum(axis=1)
+    written = author.write(source, row, settings, first)
+    words, joined = words_of(author.vocabulary, written.tokens[0], written.attention[0])
+    places = author.places(source, row)
+    steps = {view.name: 1 + max(s for n, s in places if n == view.name and s is not None) for view in author.views}
+    weights = {name: np.zeros((len(words), number)) for name, number in steps.items()}
+    whole = {name: np.zeros(len(words)) for name in ["", *steps]}
+    for column, (name, step) in zip(joined.T, places, strict=True):
+        if step is None:
+            whole[name] += column
+        else:
+            weights[name][:, step] += column
+    fused = whole.pop("")
     return Looked(written.texts[0], float(written.confidence[0]), words, weights, whole, fused)
 
 
@@ -119,18 +231,6 @@ def words_of(vocabulary: Vocabulary, tokens: list[int], attention: np.ndarray) -
     steps = attention.shape[1] if attention.ndim == 2 else 0
     mean = np.stack([attention[places].mean(axis=0) for places in held]) if held else np.zeros((0, steps))
     return [word.strip() for word in words], mean
-
-
-def _places(writer: Writer, source: Source, row: np.ndarray) -> Iterator[tuple[str, bool]]:
-    """What each step of a row's memory stands for: a view, and whether it is a token of it or the whole."""
-    batches = collate(writer.feeds(source), row)
-    if writer.network.operator is not None:
-        yield "", False
-    for view in writer.views:
-        yield view.name, False
-        with torch.inference_mode():
-            steps = writer.network.steps(batches[view.name], view.name)
-        yield from [(view.name, True)] * (steps * batches[view.name].index.shape[1])
 
 
 def sequence_feed(source: Source, view: View, encoder: Encoder) -> Feed:
