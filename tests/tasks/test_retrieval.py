@@ -72,6 +72,9 @@ def test_the_difference_is_told_per_direction(result):
         assert one.mean == pytest.approx(_mean(result, way, result.method) - _mean(result, way, "plain cca"))
         assert one.low <= one.mean <= one.high
     assert result.difference.mean == pytest.approx(np.mean([one.mean for one in result.differences.values()]))
+    for way, queries in result.queries.items():
+        assert result.differences[way].mean == pytest.approx(np.mean(queries.ours - queries.theirs))
+        assert len(queries.groups) == len(queries.ours)
     plain = json.loads(json.dumps(result.to_json()))["differences"]
     assert plain == {way: asdict(one) for way, one in result.differences.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fusible.evaluation.study import Difference, Score, plain
@@ -31,6 +32,18 @@ class Retrieved:
         return {**kept, **{name: asdict(score) for name, score in self.scores.items()}}
 
 
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """The metric per query of one direction: of the chosen method (`ours`) and of plain alignment (`theirs`).
+
+    Queries of one of `groups` belong together. Arrays of (queries,), which `difference` resamples.
+    """
+
+    ours: np.ndarray
+    theirs: np.ndarray
+    groups: np.ndarray
+
+
 @dataclass(slots=True)
 class Retrieval:
     """Result of `fit_retrieval`; `retriever` embeds, fuses and calibrates.
@@ -38,7 +51,8 @@ class Retrieval:
     `rows` hold the chosen method, baselines and chance per direction, on test rows. `candidates` are what was compared
     on validation rows: name, valid, settings, seconds. `metric` is what they were compared by: mean_recall, or map with
     a target. `difference` is the chosen method's metric less that of plain linear alignment, paired over blocks of rows
-    that belong together: the mean over directions. `differences` hold the same of each direction by itself.
+    that belong together: the mean over directions. `differences` hold the same of each direction by itself, `queries`
+    what they are made of.
     """
 
     method: str
@@ -51,6 +65,7 @@ class Retrieval:
     plain: str = ""
     target: str | None = None
     differences: dict[str, Difference] = field(default_factory=dict)
+    queries: dict[str, Queries] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fusible.evaluation.retrieval import chance, difference, per_query, summary
-from fusible.evaluation.retrieved import Retrieval, Retrieved
+from fusible.evaluation.retrieved import Queries, Retrieval, Retrieved
 from fusible.tasks._retrieval_baselines import by_neighbour, by_words, plain_vectors
 from fusible.tasks._retrieval_candidates import Candidate
 from fusible.tasks._retrieval_head import units
@@ -41,8 +41,10 @@ def measure(
         pairs = [[gain(values, classes=classes) for values in side] for side in (ours, theirs)]
         result.plain = plain[0]
         result.difference = difference(pairs[0], pairs[1], [way.groups for way in ways], seed=seed)
+        result.queries = {
+            way.name: Queries(one, other, way.groups) for way, one, other in zip(ways, *pairs, strict=True)
+        }
         result.differences = {
-            way.name: difference([one], [other], [way.groups], seed=seed)
-            for way, one, other in zip(ways, *pairs, strict=True)
+            name: difference([one.ours], [one.theirs], [one.groups], seed=seed) for name, one in result.queries.items()
         }
     return result
