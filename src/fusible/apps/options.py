@@ -47,7 +47,8 @@ WORKERS = 4
 """Threads that decode media, where the command line does not say."""
 
 Budget = Annotated[
-    str | None, typer.Option("--budget", metavar="TIME", help="Search for better settings for so long: 90s, 10m, 1h.")
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="After all strategies, search for better ones: 90s, 10m, 1h."),
 ]
 Robust = Annotated[
     bool, typer.Option("--robust", help="Also score every strategy with views missing and corrupted (minutes).")
