@@ -2,18 +2,21 @@
 
 On noisy digits and fashion (usage), each view in turn is hidden at random in half of the test rows. Each strategy is
 compared, on the same rows, with the best single view that is not hidden, and each fusion operator with itself when the
-hidden view's encoding is filled by zeros or by its mean over training rows and taken for present.
+hidden view's encoding is filled by zeros or by its mean over training rows and taken for present. Each (table, seed) is
+written beside the result, `--jobs` of them run side by side: a killed run goes on where it was.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from _harness import Benchmark, arguments, data_folder, few
+from _harness import Benchmark, data_folder, few
+from _parts import Parts
 from fashion import FASHION
 from noisy_digits import build
 
@@ -56,7 +59,13 @@ def strategies() -> list[str]:
     return [*features, "feature:impute+concat", *(f"model:{name}" for name in registry.names("ensembles"))]
 
 
-def measure(data: Any, target: str, seed: int, args: Any, **options: Any) -> list[Measured]:
+def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """What is kept of a table: every strategy with each view half hidden."""
+    data, target, options = TABLES[name](seed, args.quick)
+    return {"found": [asdict(one) for one in measured(data, target, seed, args, **options)]}
+
+
+def measured(data: Any, target: str, seed: int, args: Any, **options: Any) -> list[Measured]:
     """Fit every strategy on one table and score it with each view half hidden."""
     from fusible.tasks._ground import Ledger, remembering
     from fusible.tasks.compare import fit_strategies, prepare
@@ -145,14 +154,14 @@ def judge(benchmark: Benchmark, table: str, runs: Sequence[Sequence[Measured]]) 
             error_filled=one.error,
         )
     worst = min(means, key=lambda one: one.over_other)
-    text = f"{table}, half of one view absent: smallest margin over the best other view ({_named(worst)})"
+    text = f"{table}: half of one view absent: smallest margin over the best other view ({_named(worst)})"
     benchmark.claim(text, worst.over_other, at_least=0.0)
     fillable = [one for one in means if one.filled is not None]
     worst = min(fillable, key=lambda one: one.over_filled or 0.0)
-    text = f"{table}, half of one view absent: smallest margin over filling by zeros or mean ({_named(worst)})"
+    text = f"{table}: half of one view absent: smallest margin over filling by zeros or mean ({_named(worst)})"
     benchmark.claim(text, worst.over_filled or 0.0, at_least=0.0)
     worst = min(fillable, key=_upper)
-    text = f"{table}, the same: smallest upper end of a margin's 95 % interval over rows ({_named(worst)})"
+    text = f"{table}: the same, smallest upper end of a margin's 95 % interval over rows ({_named(worst)})"
     benchmark.claim(text, _upper(worst), at_least=0.0)
 
 
@@ -173,28 +182,35 @@ def _named(worst: Measured) -> str:
     return f"{worst.strategy}, {worst.hidden} hidden"
 
 
-def main() -> None:
-    """Measure both tables per seed."""
-    import fusible
-
-    args = arguments(__doc__)
-    benchmark = Benchmark("missing", args)
+def _digits(seed: int, quick: bool) -> tuple[Any, str, dict[str, Any]]:
     data_folder("mnist")
     data_folder("fsdd")
-    sizes = {"train": 300, "test": 100} if args.quick else {}
-    cheap = {"image": "image_cnn", "audio": "audio_stats"} if args.quick else None
-    digits = [measure(build(seed, **sizes), "digit", seed, args, encoders=cheap) for seed in args.seeds]
-    judge(benchmark, "noisy digits", digits)
+    if quick:
+        return build(seed, 300, 100), "digit", {"encoders": {"image": "image_cnn", "audio": "audio_stats"}}
+    return build(seed), "digit", {}
+
+
+def _fashion(seed: int, quick: bool) -> tuple[Any, str, dict[str, Any]]:
+    import fusible
+
+    del seed
     columns = {name: "category:ignore" for name in FASHION if name != "usage"}
-    path = data_folder("fashion") / "fashion.parquet"
-    fashion = fusible.read(path, columns=columns, target="usage")
-    if args.quick:
-        fashion = few(fashion, 24)
-        names = {"text": "text_tfidf", "image": "image_efficientnet"}
-        cheap = {name: names[str(view.modality)] for name, view in fashion.views.items()}
-    runs = [measure(fashion, "usage", seed, args, encoders=cheap) for seed in args.seeds]
-    judge(benchmark, "fashion usage", runs)
-    benchmark.finish()
+    data: Any = fusible.read(data_folder("fashion") / "fashion.parquet", columns=columns, target="usage")
+    if not quick:
+        return data, "usage", {}
+    cheap = {"text": "text_tfidf", "image": "image_efficientnet"}
+    return few(data, 24), "usage", {"encoders": {name: cheap[view.modality] for name, view in data.views.items()}}
+
+
+TABLES = {"noisy_digits": _digits, "fashion_usage": _fashion}
+
+
+def main() -> None:
+    """Run what is lacking, then judge both tables."""
+    parts = Parts("missing", __doc__, "table", list(TABLES))
+    for name, runs in parts.run(measure).items():
+        judge(parts.benchmark, name, [[Measured(**one) for one in run["found"]] for run in runs])
+    parts.benchmark.finish()
 
 
 if __name__ == "__main__":
