@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CONTRACTED = """
 ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've he's
@@ -43,6 +44,7 @@ def tidy(answer: str) -> str:
     return answer.replace("\n", " ").replace("\t", " ").strip()
 
 
+@lru_cache(maxsize=1 << 16)
 def normal(answer: str) -> str:
     """Normalise an answer: signs, full stops, number words up to ten, articles, apostrophes of contractions.
 

@@ -30,8 +30,9 @@ def vqa_accuracy(answers: Sequence[str], references: Sequence[Sequence[str]]) ->
     """Accuracy of each answer against what several people answered, 0 to 1; (items,).
 
     A person left out and the others leave min(1, k / 3), where k of the others gave the answer; the mean over persons
-    is the score: with ten people of whom two gave the answer, 0.6. A single reference is compared as it is, and
-    left out it would leave nobody: then the answer is right or not. Raises as `answer_scores`.
+    is the score: with ten people of whom two gave the answer, 0.6. Where fewer than three others are left, all of them
+    make an answer right, which the official evaluation, of ten people always, does not say. A single reference is
+    compared as it is: the answer is right or not. Raises as `answer_scores`.
 
     >>> vqa_accuracy(["Two", "red"], [["2"] * 2 + ["3"] * 8, ["Red"] * 10]).round(2)
     array([0.6, 0. ])
@@ -116,7 +117,8 @@ def _accuracy(answer: str, references: Sequence[str]) -> float:
     if len(others) == 1:
         return float(said == others[0])
     same = [other == said for other in others]
-    return float(np.mean([min(1.0, (sum(same) - own) / ENOUGH) for own in same]))
+    enough = min(ENOUGH, len(others) - 1)
+    return float(np.mean([min(1.0, (sum(same) - own) / enough) for own in same]))
 
 
 def _check(answers: Sequence[str], references: Sequence[Sequence[str]]) -> None:

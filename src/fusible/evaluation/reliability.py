@@ -53,8 +53,27 @@ def reliability(task: Task, target: np.ndarray, prediction: np.ndarray, bins: in
         confidence, right = prediction.ravel(), (target == 1).ravel()
     else:
         confidence, right = prediction.max(axis=1), prediction.argmax(axis=1) == target
+    return binned(confidence, right, bins)
+
+
+def binned(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> list[Bin]:
+    """Bins of answers by confidence; `right` (answers,) is what each is worth, from 0 to 1.
+
+    >>> binned(np.array([0.95, 0.96]), np.array([1.0, 0.6]), bins=5)[0].accuracy
+    0.8
+    """
     place = np.clip((confidence * bins).astype(np.int64), 0, bins - 1)
     return [_bin(k, bins, confidence[place == k], right[place == k]) for k in np.unique(place).tolist()]
+
+
+def calibration_error(bins: list[Bin]) -> float:
+    """Mean gap of confidence and accuracy over answers: the expected calibration error.
+
+    >>> round(calibration_error(binned(np.array([0.95, 0.97]), np.array([1.0, 0.0]))), 2)
+    0.46
+    """
+    total = sum(one.count for one in bins)
+    return float(sum(one.count * abs(one.accuracy - one.confidence) for one in bins) / total) if total else 0.0
 
 
 def wilson(successes: float, number: int) -> tuple[float, float]:
@@ -73,5 +92,5 @@ def wilson(successes: float, number: int) -> tuple[float, float]:
 
 
 def _bin(place: int, bins: int, confidence: np.ndarray, right: np.ndarray) -> Bin:
-    count, hits = len(right), int(right.sum())
+    count, hits = len(right), float(right.sum())
     return Bin(place / bins, (place + 1) / bins, count, float(confidence.mean()), hits / count, *wilson(hits, count))

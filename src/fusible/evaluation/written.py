@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fusible.evaluation.bootstrap import LEVELS, draws
+from fusible.evaluation.ratio import Ratio
 from fusible.evaluation.study import Difference, Score, plain
 from fusible.types import Problem
 
-RESAMPLES = 1_000
 SIGNS = {"wer": -1}
 """Metrics of which less is better; of all others more is."""
 TITLES = {
@@ -25,45 +24,6 @@ TITLES = {
     "meteor": "METEOR",
     "distinct_2": "distinct-2",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """A score as a ratio of sums over items: `top` and `bottom` (items,); a mean has a bottom of ones."""
-
-    top: np.ndarray
-    bottom: np.ndarray
-
-    def of(self, weights: np.ndarray) -> np.ndarray:
-        """Scores (resamples,) of weights (resamples, items)."""
-        low = weights @ self.bottom
-        scores: np.ndarray = (weights @ self.top) / np.where(low > 0, low, 1.0)
-        return scores
-
-    @property
-    def value(self) -> float:
-        """The score of all items."""
-        return float(self.of(np.ones((1, len(self.top))))[0])
-
-
-def interval(ratio: Ratio, resamples: int = RESAMPLES, seed: int = 0) -> Score:
-    """Score with its 95 % bootstrap interval over items.
-
-    >>> interval(Ratio(np.array([1.0, 1.0]), np.ones(2)))
-    Score(score=1.0, low=1.0, high=1.0)
-    """
-    drawn = np.concatenate([ratio.of(weights) for weights in draws(len(ratio.top), resamples, seed)])
-    low, high = np.percentile(drawn, LEVELS)
-    return Score(ratio.value, float(low), float(high))
-
-
-def paired(a: Ratio, b: Ratio, sign: int = 1, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
-    """By how much `a` is better than `b` on the same items; `sign` is -1 where less is better."""
-    weighed = draws(len(a.top), resamples, seed)
-    drawn = np.concatenate([sign * (a.of(weights) - b.of(weights)) for weights in weighed])
-    low, high = np.percentile(drawn, LEVELS)
-    better = float((drawn > 0).mean() + 0.5 * (drawn == 0).mean())
-    return Difference(sign * (a.value - b.value), float(low), float(high), better)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from fusible.decoders._generate import Generation
 from fusible.errors import ConfigError
 from fusible.evaluation.captions import CaptionScores, caption_scores
 from fusible.evaluation.diversity import Diversity, diversity
-from fusible.evaluation.written import Ratio, WriterResult, interval
+from fusible.evaluation.ratio import Ratio, interval
+from fusible.evaluation.written import WriterResult
 from fusible.tasks._caption_data import Material
 from fusible.tasks.source import Source
 from fusible.tasks.writer import Written
@@ -70,7 +71,7 @@ def ratio_of(scores: CaptionScores, metric: str) -> Ratio:
     """A metric as a ratio of sums over items."""
     if metric == "wer":
         return Ratio(scores.errors.astype(float), scores.words.astype(float))
-    return Ratio(scores.items[metric], np.ones(len(scores.items[metric])))
+    return Ratio.mean(scores.items[metric])
 
 
 def _valid(found: Material, writes: Writes, settings: Generation, metric: str) -> float | None:

@@ -19,7 +19,8 @@ from fusible.encoders._base import Encoder
 from fusible.errors import ConfigError, DataError
 from fusible.evaluation.cost import Stages
 from fusible.evaluation.verdict import verdict
-from fusible.evaluation.written import Captions, WriterResult, best_of, paired, sign
+from fusible.evaluation.ratio import paired
+from fusible.evaluation.written import Captions, WriterResult, best_of, sign
 from fusible.tasks._caption_baselines import frequent, nearest
 from fusible.tasks._caption_critic import criticise
 from fusible.tasks._caption_data import LONGEST, Material, columns_of, material
