@@ -101,6 +101,7 @@ def test_asking_with_a_page(capsys, place, tmp_path):
     assert page.open == []
     assert "is it red? — (no answer)" in text
     assert "fusible ask" in text
+    assert "picture: row " in out
 
 
 def test_help_names_both_forms(capsys):
@@ -121,6 +122,8 @@ def test_help_names_both_forms(capsys):
         (("6.png", "7.png", "is it red?"), "pictures: expected 1 (picture), got 2"),
         (("6.png", "is it red?", "--abstain", "2"), "expected a confidence from 0 to 1"),
         (("6.png", "is it red?", "--html", "no/where.html"), "does not exist; create it"),
+        (("6.png", "is it red?", "--html", "."), "expected a file to write, got a folder"),
+        (("6.png", "7.png"), "put the question last"),
     ],
 )
 def test_bad_questions_end_with_2_and_one_line(capsys, place, monkeypatch, arguments, words):
@@ -137,6 +140,7 @@ def test_bad_questions_end_with_2_and_one_line(capsys, place, monkeypatch, argum
         (("--abstain", "0.5", "--accuracy", "0.9"), "expected one of both"),
         (("--strategy", "feature:nothing"), "nothing"),
         (("--html", "no/where.html"), "does not exist; create it"),
+        (("--html", "."), "expected a file to write, got a folder"),
         (("--answers", "1"), "at least 2"),
     ],
 )
@@ -145,6 +149,20 @@ def test_a_bad_fit_ends_with_2_and_one_line(capsys, place, tmp_path, arguments, 
     assert (code, out) == (2, "")
     assert words in err.strip().splitlines()[-1]
     assert not (tmp_path / "model").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(capsys, place):
+    code, out, err = call(capsys, *columns(place / "table.csv"), "-o", "/proc/nowhere/model")
+    assert (code, out) == (2, "")
+    assert "/proc/nowhere/model: cannot be written" in err.strip().splitlines()[-1]
+
+
+def test_a_folder_of_answers_is_evaluated_as_it_was_fitted(capsys, place):
+    code, out, _ = call(capsys, "evaluate", place / "model", place / "table.csv", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["metric"] == "accuracy"
+    assert found["metrics"]["exact"] == pytest.approx(found["score"]["score"])
 
 
 def test_what_is_no_answerer_is_refused(capsys, tmp_path):
@@ -194,6 +212,7 @@ def test_generated_answers(capsys, tmp_path):
         (("ask", place, tmp_path / "0.png", "which?", "--abstain", "0.5"), "answers that are chosen"),
         (("ask", place, tmp_path / "none.png", "which?"), "none.png"),
         ((*shared, "-o", place, "--generate", "--accuracy", "0.9"), "--accuracy: goes with answers that are chosen"),
+        ((*shared, "-o", place, "--generate", "--answers", "5"), "--answers: goes with answers that are chosen"),
     ):
         code, out, err = call(capsys, *arguments)
         assert (code, out) == (2, "")

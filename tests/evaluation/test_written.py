@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusible.evaluation.study import Difference, Score
 from fusible.evaluation.ratio import Ratio, interval, paired
+from fusible.evaluation.study import Difference, Score
 from fusible.evaluation.written import Captions, WriterResult, best_of, sign, title
 
 ITEMS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=2, max_size=30)

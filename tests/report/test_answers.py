@@ -123,6 +123,6 @@ def test_the_card(result):
     card = answers_card(result)
     assert "<script" not in card.replace("\\<script", "")
     assert "| feature:film | 0.800 | 0.700 to 0.900 |" in card.replace("\\", "")
-    assert "3 test rows have an answer that training never saw" in card
+    assert "3 test rows have an answer that the model does not know" in card
     result.abstain = Covered(NEVER, 0.0, None)
     assert "0.0% of the test rows get one, none of these right" in answers_card(result)

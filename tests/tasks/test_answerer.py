@@ -83,6 +83,30 @@ def test_pictures_in_any_form(made, answerer, kind):
     assert asked.confidence == answerer.ask(str(path), "what colour is it?").confidence
 
 
+@pytest.mark.parametrize("mode", ["CMYK", "HSV", "LAB", "F", "YCbCr", "LA", "P", "1"])
+def test_pictures_in_any_mode(made, answerer, mode):
+    with Image.open(made[0].parent / "8.png") as image:
+        plain = image.convert("RGB")
+    turned = plain.convert("P" if mode == "P" else "L").convert(mode) if mode in {"P", "F", "LA"} else None
+    turned = turned or (lab(plain) if mode == "LAB" else plain.convert(mode))
+    assert answerer.ask(turned, "what colour is it?").best
+
+
+def lab(image):
+    from PIL import ImageCms
+
+    return ImageCms.profileToProfile(
+        image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 5), (0, 4, 3), (4,), (4, 4, 3, 1)])
+def test_arrays_that_are_no_pictures_are_refused(answerer, shape):
+    with pytest.raises(DataError, match="picture: expected") as caught:
+        answerer.ask(np.zeros(shape, np.uint8), "what colour is it?")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_picture_leaves_the_question(answerer):
     found = answerer.ask(None, "what colour is it?")
     assert found.best.lower() in COLOURS
@@ -118,7 +142,7 @@ def test_an_empty_question_is_refused(made, answerer, question):
         ("nowhere.png", "no such file"),
         (b"no picture", "not a readable image"),
         (b"", "zero bytes"),
-        (3.5, "expected a path, bytes of an image file, a PIL image or a uint8 array, got float"),
+        (3.5, "expected a path, bytes of an image file, a PIL image or a uint8 array"),
         (np.zeros((3, 3)), "got ndarray"),
     ],
 )
@@ -154,12 +178,15 @@ def test_unreadable_pictures_of_a_table_are_absent_and_named(few, answerer):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"temperature": 0.0}, "expected a positive temperature"),
-        ({"temperature": float("nan")}, "expected a positive temperature"),
+        ({"temperature": 0.0}, "expected a temperature from 0.05 to 20.0"),
+        ({"temperature": 1e-320}, "expected a temperature from 0.05 to 20.0"),
+        ({"temperature": float("nan")}, "expected a temperature from 0.05 to 20.0"),
         ({"known": 2.0}, "shares from 0 to 1"),
         ({"threshold": -1.0}, "threshold -1.0"),
         ({"threshold": "high"}, "damaged"),
         ({"types": 4}, "damaged"),
+        ({"images": "picture"}, "damaged"),
+        ({"question": ["question"]}, "damaged"),
         ({"images": ["other"]}, "the model's columns are"),
     ],
 )

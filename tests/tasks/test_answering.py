@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from _asked import ENCODERS, brief, fitted, write_asked
+from _asked import COLOURS, ENCODERS, brief, fitted, write_asked
 
+import fusible
 from fusible.errors import ConfigError, DataError, FusibleError, SchemaError, TargetError
 from fusible.tasks._answer_data import read_answers, together
+from fusible.tasks._answer_people import people_of
 from fusible.tasks._answer_score import FREQUENT, FREQUENT_BY_TYPE
 from fusible.tasks.answering import CANDIDATES, fit_answers
-from fusible.types import Modality, View, ViewData
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_rows_that_share_a_picture_stay_together(png, tmp_path):
     frame = pd.read_csv(path).drop(columns="split")
     frame["picture"] = _at(tmp_path, frame.picture)
     table = read_answers(frame, "picture", "question", "answer", seed=3)
-    ids = table.context.source.data(table.image).ids[:, 0]
+    ids = table.context.source.data(table.images[0]).ids[:, 0]
     parts = [set(ids[rows][ids[rows] >= 0]) for rows in table.split.parts.values()]
     assert sum(map(len, parts)) == len(set(ids[ids >= 0]))
 
@@ -138,10 +139,9 @@ def test_rare_answers_are_unseen_by_chance():
 
 
 def test_pictures_link_rows_through_others():
-    data = ViewData(
-        View("p", Modality.IMAGE, ("a", "b")), np.array([[0, 1], [1, 2], [3, -1], [-1, -1], [3, 4]]), [0] * 5
-    )
-    assert together(data).tolist() == [0, 0, 1, 2, 1]
+    shown = np.array([[0, 1], [1, 2], [3, -1], [-1, -1], [3, 4]])
+    assert together([shown]).tolist() == [0, 0, 1, 2, 1]
+    assert together([shown, np.array([[0], [1], [2], [0], [3]])]).tolist() == [0, 0, 1, 0, 1]
 
 
 def test_the_most_frequent_answers_are_kept(made):
@@ -151,24 +151,133 @@ def test_the_most_frequent_answers_are_kept(made):
     assert (table.truth[table.context.split.test] >= 0).all()
 
 
-def test_several_pictures_per_question(png, tmp_path):
-    path = write_asked(tmp_path, png, pictures=45)
-    table = pd.read_csv(path)
-    table["second"] = table.picture.shift(3)
+def test_several_pictures_per_question_keep_their_order(png, tmp_path):
+    """Which of two pictures is red cannot be told by a set of them."""
+    frame = pairs(tmp_path, png, 80)
+    encoders = {"first": "image_efficientnet", "second": "image_efficientnet", "question": "text_tfidf"}
     with brief():
         result = fit_answers(
-            table.assign(picture=_at(tmp_path, table.picture), second=_at(tmp_path, table.second)),
-            ["picture", "second"], "question", "answer", strategies=["feature:sum"],
-            encoders={"images": "image_efficientnet", "question": "text_tfidf"}, cache=tmp_path / "cache",
+            frame, ["first", "second"], "question", "answer", strategies=["feature:concat"], encoders=encoders,
+            cache=tmp_path / "cache",
         )  # fmt: skip
-    assert [view["columns"] for view in result.views] == [["picture", "second"], ["question"]]
+    assert [view["columns"] for view in result.views] == [["first"], ["second"], ["question"]]
+    assert {"single:first", "single:second", "single:question"} <= {row.name for row in result.rows}
+    assert result.accuracy > 0.9
     answerer = result.answerer
-    assert answerer.rules.images == ("picture", "second")
-    both = answerer.ask([str(tmp_path / "3.png"), str(tmp_path / "4.png")], "what colour is it?")
-    one = answerer.ask([str(tmp_path / "3.png"), None], "what colour is it?")
-    assert both.confidence != one.confidence
-    with pytest.raises(SchemaError, match=r"expected 2 \(picture, second\), got 1"):
-        answerer.ask(str(tmp_path / "3.png"), "what colour is it?")
+    assert answerer.rules.images == ("first", "second")
+    red, blue = (frame[frame.answer == said].iloc[0] for said in ("yes", "no"))
+    assert answerer.ask([red["first"], red["second"]], red.question).best == "yes"
+    assert answerer.ask([blue["first"], blue["second"]], blue.question).best == "no"
+    one = answerer.ask([red["first"], None], red.question)
+    assert one.confidence != answerer.ask([red["first"], red["second"]], red.question).confidence
+    with pytest.raises(SchemaError, match=r"expected 2 \(first, second\), got 1"):
+        answerer.ask(red["first"], red.question)
+
+
+def pairs(folder, png, rows):
+    """Two pictures a row, one red and one blue, and the question whether the first one is red."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for i in range(rows):
+        places = []
+        for colour in ("red", "blue"):
+            noise = rng.integers(-25, 25, (24, 24, 3))
+            (folder / f"{colour}{i}.png").write_bytes(png(np.clip(np.array(COLOURS[colour]) + noise, 0, 255)))
+            places.append(str(folder / f"{colour}{i}.png"))
+        turned = bool(rng.integers(2))
+        first, second = places[::-1] if turned else places
+        question = f"is the first {('one', 'picture')[i % 2]} red?"
+        lines.append({"first": first, "second": second, "question": question, "answer": "no" if turned else "yes"})
+    return pd.DataFrame(lines)
+
+
+def test_a_picture_in_every_row_holds_nothing_together(png, tmp_path):
+    frame = pairs(tmp_path, png, 60)
+    frame = pd.concat([frame, frame], ignore_index=True)
+    frame["second"] = frame["second"].iloc[0]
+    table = read_answers(frame, ["first", "second"], "question", "answer")
+    parts = [set(frame["first"].iloc[rows]) for rows in table.split.parts.values()]
+    assert sum(map(len, parts)) == len(set(frame["first"]))
+    assert any("of 18 test rows show a picture" in note for note in table.context.notes)
+
+
+def test_groups_of_the_table_and_pictures_are_kept_together(png, tmp_path):
+    frame = pairs(tmp_path, png, 60)
+    frame = pd.concat([frame, frame], ignore_index=True)
+    frame["who"] = [f"g{i % 40}" for i in range(120)]
+    table = read_answers(frame, "first", "question", "answer", columns={"who": "category:group"})
+    for column in ("first", "who"):
+        parts = [set(frame[column].iloc[rows]) for rows in table.split.parts.values()]
+        assert sum(map(len, parts)) == len(set(frame[column]))
+    for rest, fold in table.context.folds(table.context.split.train):
+        assert not set(frame["first"].iloc[rest]) & set(frame["first"].iloc[fold])
+
+
+def test_test_pictures_that_training_shows_are_counted(png, tmp_path):
+    frame = pairs(tmp_path, png, 40)
+    frame = pd.concat([frame, frame], ignore_index=True)
+    frame["split"] = ["train"] * 50 + ["valid"] * 15 + ["test"] * 15
+    notes = read_answers(frame, "first", "question", "answer").context.notes
+    assert any("15 of 15 test rows show a picture that training rows show" in note for note in notes)
+
+
+def test_several_people_answer_a_question(png, tmp_path):
+    """Shares of what people say are learned; an answer earns its VQA accuracy."""
+    frame = pairs(tmp_path, png, 80)
+    other = {"yes": "no", "no": "yes"}
+    frame["answer"] = [[said] * 7 + [other[said]] * 2 + ["it is"] for said in frame.answer]
+    with brief():
+        result = fit_answers(
+            frame, ["first", "second"], "question", "answer", strategies=["feature:concat"], cases=1,
+            encoders={"first": "image_efficientnet", "second": "image_efficientnet", "question": "text_tfidf"},
+            cache=tmp_path / "cache",
+        )  # fmt: skip
+    result.answerer.save(tmp_path / "model")
+    assert result.metric == "VQA accuracy"
+    assert set(result.answers) == {"yes", "no", "it is"}
+    assert result.accuracy > 0.9
+    blind = result.row(FREQUENT).test.score
+    assert 0.6 < blind < 0.95  # the lesser answer earns 0.6
+    assert result.scores["vqa"] == pytest.approx(result.accuracy)
+    assert result.scores["exact"] == 1.0
+    asked = [result.answerer.ask([r["first"], r["second"]], r.question) for _, r in frame.iloc[:8].iterrows()]
+    assert min(dict(one.top)[answer] for one in asked for answer in ("yes", "no")) > 0.03  # none is forgotten
+    scored = fusible.evaluate(tmp_path / "model", frame)
+    assert scored["metric"] == "VQA accuracy"
+    assert scored["rows"] == 80
+    columns = pd.DataFrame(frame.answer.tolist(), columns=[f"a{i}" for i in range(10)])
+    table = read_answers(
+        pd.concat([frame.drop(columns="answer"), columns], axis=1), ["first", "second"], "question", list(columns)
+    )
+    listed = read_answers(frame, ["first", "second"], "question", "answer")
+    assert table.people == listed.people
+    assert (table.gains != listed.gains).nnz == 0
+    soft = table.context.tensor()
+    assert soft.shape == (80, 3)
+    np.testing.assert_allclose(soft.sum(dim=1), 1.0, atol=1e-6)
+    row = soft[0].numpy()[np.argsort(table.context.task.classes)]
+    assert sorted(row.round(4)) == pytest.approx(sorted(np.array([0.3, 1.0, 0.6]) / 1.9), abs=1e-4)
+
+
+def test_one_person_a_row_is_the_accuracy_of_classes(made):
+    table = read_answers(made[0], "picture", "question", "answer")
+    assert table.context.soft is None
+    rows = np.arange(len(table.truth))
+    known = table.truth >= 0
+    assert table.earned(rows[known], table.truth[known]).min() == 1.0
+    assert table.gains.sum() == known.sum()
+
+
+def test_a_model_is_evaluated_as_it_was_fitted(made, frame):
+    path, result = made
+    test = frame[frame.split == "test"].assign(picture=_at(path.parent, frame.picture))
+    found = result.answerer.evaluate(test)
+    assert found["rows"] == len(test)
+    assert found["score"]["score"] == pytest.approx(result.accuracy)
+    floats = small(a=[1.0, 0.0] * 12)
+    assert people_of(["a"], floats).cells[:2] == ["1", "0"]
+    with pytest.raises(TargetError, match="expected the answers to score against"):
+        result.answerer.evaluate(test.drop(columns="answer"))
 
 
 def _at(folder, cells):
@@ -204,7 +313,10 @@ def small(**changed):
         (small(), {"answers": 1}, ConfigError, "at least 2"),
         (small(a=[None] * 24), {}, TargetError, "every cell is null"),
         (small(a=["yes"] * 24), {}, TargetError, "got only 'yes'"),
-        (small(a=[["yes", "no"]] * 24), {}, TargetError, "expected one answer per row"),
+        (small(a=[{"yes": 1}] * 24), {}, FusibleError, "a"),
+        (small(), {"answers": 2.5}, ConfigError, "a whole number"),
+        (small(), {"accuracy": "x"}, ConfigError, "a share above 0"),
+        (small(), {"answer": []}, SchemaError, "expected one column for the question"),
         (small(a=[str(i) for i in range(24)]), {}, TargetError, "no validation row has an answer that training saw"),
         (small(p=[None] * 24), {}, DataError, "no training row has a readable cell"),
         (small(q=[" "] * 24), {}, DataError, "no training row has a readable cell"),
@@ -230,5 +342,33 @@ def test_a_view_alone_is_no_fusion(made):
     assert result.statement == "Nothing is fused: single:question was named, and answers by one view alone."
     assert result.strategy != result.baseline
     assert result.abstain is None
+
+
+def test_naming_a_blind_view_leaves_it_a_rival(made):
+    with brief():
+        result = fit_answers(
+            made[0], "picture", "question", "answer", encoders=ENCODERS, cache=made[0].parent / "cache",
+            strategies=["feature:multiply", "single:question", "single:picture"],
+        )  # fmt: skip
+    assert result.strategy == "feature:multiply"
+    assert result.baseline == made[1].baseline
+
+
+def test_a_model_of_pictures_alone_needs_no_questions(made):
+    with brief():
+        result = fit_answers(
+            made[0], "picture", "question", "answer", strategies=["single:picture"], encoders=ENCODERS,
+            cache=made[0].parent / "cache",
+        )  # fmt: skip
+    bare = pd.read_csv(made[0])[["picture"]].assign(picture=lambda one: _at(made[0].parent, one.picture))
+    assert result.answerer.predict(bare).question_type.eq("other").all()
+
+
+def test_a_view_that_was_named_answers(made):
+    with brief():
+        result = fit_answers(
+            made[0], "picture", "question", "answer", strategies=["single:question"], encoders=ENCODERS,
+            cache=made[0].parent / "cache",
+        )  # fmt: skip
     asked = result.answerer.ask(str(made[0].parent / "3.png"), "is it red?")
     assert asked.best in {"yes", "no"}

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from fusible.apps import options
-from fusible.apps.output import print_json, quiet_stdout
+from fusible.apps.output import check_page, print_json, quiet_stdout
 from fusible.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def fit_answers(
     data: Any,
     image: str | Sequence[str],
     question: str,
-    answer: str,
+    answer: str | Sequence[str],
     *,
     output: str | Path | None = None,
     html: str | Path | None = None,
@@ -61,7 +61,7 @@ def fit_answers(
     from fusible.tasks.folder import check_model
 
     place = None if output is None else check_model(Path(output))
-    page = _page(html)
+    page = check_page(html)
     result = run(data, image, question, answer, **{"cases": 0 if page is None else CASES, **given})
     result.answerer.model.card = answers_card(result)
     if place is not None:
@@ -77,7 +77,9 @@ def fit(
     data: options.Data,
     image: Annotated[list[str], typer.Option("--image", metavar="COL", help="Column of pictures; repeatable.")],
     question: Annotated[str, typer.Option("--question", metavar="COL", help="Column of questions.")],
-    answer: Annotated[str, typer.Option("--answer", metavar="COL", help="Column of answers.")],
+    answer: Annotated[
+        list[str], typer.Option("--answer", metavar="COL", help="Column of answers; repeatable, one per person.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Model folder to write.")],
     strategy: options.Strategies = None,
     abstain: Annotated[
@@ -87,7 +89,9 @@ def fit(
         float | None,
         typer.Option("--accuracy", metavar="A", help="Withhold answers so that this share of the given ones is right."),
     ] = None,
-    answers: Annotated[int, typer.Option("--answers", metavar="N", help="Most answers that the model knows.")] = 1_000,
+    answers: Annotated[
+        int | None, typer.Option("--answers", metavar="N", help="Most answers that the model knows (default: 1,000).")
+    ] = None,
     generate: Annotated[
         bool, typer.Option("--generate", help="Write answers word by word, in place of choosing among known ones.")
     ] = False,
@@ -113,7 +117,14 @@ def fit(
         "command": context.obj or "",
     }
     if generate:
-        odd = {"--strategy": strategy, "--abstain": abstain, "--accuracy": accuracy, "--column": column, "--html": html}
+        odd = {
+            "--strategy": strategy,
+            "--abstain": abstain,
+            "--accuracy": accuracy,
+            "--answers": answers,
+            "--column": column,
+            "--html": html,
+        }
         _generate(data, image, question, answer, output, odd, shared, json=json)
         return
     with quiet_stdout():
@@ -127,7 +138,7 @@ def fit(
             strategies=strategy,
             abstain=abstain,
             accuracy=accuracy,
-            answers=answers,
+            **({} if answers is None else {"answers": answers}),
             columns=options.parse_columns(column),
             **shared,
         )
@@ -146,7 +157,7 @@ def _generate(
     data: Any,
     image: list[str],
     question: str,
-    answer: str,
+    answer: list[str],
     output: Path,
     odd: dict[str, Any],
     shared: dict[str, Any],
@@ -193,9 +204,13 @@ def put(
     json: options.Json = False,
 ) -> None:
     """Answer a question about a picture with a model folder."""
-    page = _page(html)
+    page = check_page(html)
     if len(asked) < 2:
         raise ConfigError(f"ask: expected a picture and then a question, got only {asked[0]!r}")
+    if Path(asked[-1]).is_file():
+        raise ConfigError(
+            f"ask: expected a question after the pictures, got the file {asked[-1]!r}; put the question last"
+        )
     from fusible.tasks.answerer import load_answerer
     from fusible.tasks.captioner import holds_captioner, load_captioner
 
@@ -210,7 +225,7 @@ def put(
         if json:
             print_json({"question": asked[-1], "answer": text, "confidence": confidence})
         else:
-            typer.echo(f"{text}  ({confidence:.1%} sure)")
+            typer.echo(f"{text}  (mean probability of a token {confidence:.1%})")
         return
     with quiet_stdout():
         found = load_answerer(model).ask(
@@ -233,10 +248,3 @@ def put(
     print_answer(found)
     if page is not None:
         typer.echo(f"page: {page}")
-
-
-def _page(html: str | Path | None) -> Path | None:
-    """Refuse, before any work, a page that cannot be written."""
-    if html is not None and not Path(html).absolute().parent.is_dir():
-        raise ConfigError(f"--html {html}: the folder {Path(html).absolute().parent} does not exist; create it")
-    return None if html is None else Path(html)

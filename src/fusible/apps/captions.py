@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fusible.apps import options
-from fusible.apps.output import check_suffix, print_json, quiet_stdout, warn, write_table
-from fusible.errors import ConfigError
+from fusible.apps.output import check_page, check_suffix, print_json, quiet_stdout, warn, write_table
 
 if TYPE_CHECKING:
     from fusible.evaluation.written import Captions
@@ -140,8 +139,7 @@ def run(
     from fusible.apps.progress import RichProgress
 
     check_suffix(output)
-    if html is not None and not html.absolute().parent.is_dir():
-        raise ConfigError(f"--html {html}: the folder {html.absolute().parent} does not exist; create it")
+    check_page(html)
     settings = {
         "beams": beams,
         "sample": sample or None,

@@ -17,8 +17,15 @@ def predict(model: Model | str | Path, data: Any, **options: Any) -> pd.DataFram
 
 
 def evaluate(model: Model | str | Path, data: Any, **options: Any) -> dict[str, Any]:
-    """Score a model or its folder on a table with its target; options and result as in `Model.evaluate`."""
-    return _model(model).evaluate(data, **options)
+    """Score a model or its folder on a table with its target; options and result as in `Model.evaluate`.
+
+    One of `fit_answers` is scored as its fit was: spellings are merged, and an answer that it does not know is wrong.
+    """
+    from fusible.tasks._answer_rules import SECTION
+    from fusible.tasks.answerer import answerer_of
+
+    found = _model(model)
+    return (answerer_of(found) if SECTION in found.info else found).evaluate(data, **options)
 
 
 def _model(model: Model | str | Path) -> Model:

@@ -39,7 +39,7 @@ Strategies = Annotated[
 ]
 Metric = Annotated[str | None, typer.Option("--metric", help="Metric that selects and is reported first.")]
 Device = Annotated[str, typer.Option("--device", help="torch device, such as cpu or cuda.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of splits, initial weights and resampling.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of splits, initial weights and resampling.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Threads that decode media.")]
 Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Folder of the feature cache.")]
 

@@ -41,6 +41,18 @@ def warn(problems: Iterable[str]) -> None:
         sys.stderr.write(f"warning: {problem}\n")
 
 
+def check_page(html: str | Path | None) -> Path | None:
+    """Refuse, before any work is done, a page that cannot be written."""
+    if html is None:
+        return None
+    place = Path(html)
+    if place.is_dir():
+        raise ConfigError(f"--html {html}: expected a file to write, got a folder; name a file in it")
+    if not place.absolute().parent.is_dir():
+        raise ConfigError(f"--html {html}: the folder {place.absolute().parent} does not exist; create it")
+    return place
+
+
 def check_suffix(output: str) -> None:
     """Refuse a file format that cannot be written, before any work is done."""
     if output != "-" and Path(output).suffix.lower() not in WRITERS:

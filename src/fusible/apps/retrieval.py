@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fusible.apps import options
-from fusible.apps.output import print_json, quiet_stdout
+from fusible.apps.output import check_page, print_json, quiet_stdout
 from fusible.errors import ConfigError
 
 IndexFolder = Annotated[Path, typer.Argument(help="Index written by `fusible index`.", metavar="INDEX")]
@@ -103,8 +103,7 @@ def search(
     json: options.Json = False,
 ) -> None:
     """Find rows of an index by text, picture, sound, video, or another row; several make one query."""
-    if html is not None and not html.absolute().parent.is_dir():
-        raise ConfigError(f"--html {html}: the folder {html.absolute().parent} does not exist; create it")
+    check_page(html)
     given: dict[str, Any] = {"image": image, "audio": audio, "video": video, "row": row}
     given |= {"query": options._pairs(query, "--query", "VIEW=VALUE", last=False)}
     given |= {"value": options._pairs(value, "--value", "COLUMN=CELL", last=True)}

@@ -65,8 +65,7 @@ def make_split(
     Parameters
     ----------
     dataset : Dataset
-        Its `split` column decides where there is one; one without `valid` rows gives 15 % of `train` to it. Rows with
-        one value of its `group` column go to one part.
+        Its `split` column decides where there is one; one without `valid` rows gives 15 % of `train` to it.
     target_values : array of shape (rows,) or (rows, labels), optional
         Strata: classes, label sets, or quantiles of numbers. Rows whose target is missing (None, NaN) are in no part.
     seed : int
@@ -74,7 +73,7 @@ def make_split(
     fractions : tuple of float
         Shares of train, valid and test.
     groups : int array of shape (rows,), optional
-        Groups of rows that are kept whole, where the data set has no group column.
+        Groups of rows that go to one part each (default: those of the data set's `group` column).
     stratify : bool
         Whether each class has its share in each part, within one row (without groups). A class with one row trains.
 
@@ -85,8 +84,7 @@ def make_split(
     """
     present, strata = _strata(target_values, dataset.rows)
     strata = strata if stratify else np.zeros(dataset.rows, dtype=np.int64)
-    own = dataset.group_values()
-    groups = groups if own is None else own
+    groups = dataset.group_values() if groups is None else groups
     draw = np.random.default_rng(seed)
     given = dataset.split()
     if given is None:

@@ -17,6 +17,8 @@ from fusible.types import Problem
 NO_ANSWER = "(no answer)"
 NEVER = 1.0000000000000002
 """The least threshold over every confidence: no answer is given."""
+ACCURACY, VQA_ACCURACY = "accuracy", "VQA accuracy"
+HAIR = 1e-6
 CURVE = 41
 """Most points of a coverage curve."""
 
@@ -62,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One way of answering: `kind` is chosen, candidate or baseline; `valid` is its accuracy on validation rows."""
+    """One way of answering: `kind` is chosen, candidate or baseline; `valid` is its score on validation rows."""
 
     name: str
     kind: str
@@ -74,7 +76,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Test rows of one question type or answer type: accuracy of the model, and of the best baseline on them."""
+    """Test rows of one question type or answer type: the score of the model, and of the best baseline on them."""
 
     name: str
     rows: int
@@ -98,10 +100,11 @@ class Covered:
 class Answers:
     """Result of `fit_answers`; `answerer` answers, asks of evidence, and saves.
 
-    `rows` hold the chosen strategy, the other candidates and the baselines, on test rows; a test or validation row
-    whose answer training never saw counts as wrong. `difference` is the chosen strategy's accuracy less that of
-    `baseline`, the best one on validation rows. `cases` are test rows: `kind` (worst or best),
-    `row`, `truth`, and the `Answer`.
+    `metric` is accuracy, or VQA accuracy where several people answered a question. `rows` hold the chosen strategy, the
+    other candidates and the baselines, on test rows; a row whose answer is none of the model's counts as wrong, and
+    `unseen` says how many there are. `difference` is the chosen strategy's score less that of `baseline`, the best one
+    on validation rows. `scores` are further ones of the chosen strategy: exact match, VQA accuracy, WUPS where WordNet
+    is there. `cases` are test rows: `kind` (worst or best), `row`, `truth`, and the `Answer`.
     """
 
     strategy: str
@@ -120,6 +123,8 @@ class Answers:
     bins: list[Bin]
     abstain: Covered | None
     curve: list[Covered]
+    metric: str = ACCURACY
+    scores: dict[str, float] = field(default_factory=dict)
     views: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -140,7 +145,7 @@ class Answers:
 
     @property
     def accuracy(self) -> float:
-        """Share of test rows that the chosen strategy answers rightly, none withheld."""
+        """What the chosen strategy earns on test rows, by `metric`, none withheld."""
         return self.row(self.strategy).test.score
 
     @property
@@ -165,7 +170,8 @@ class Answers:
         """Plain values; pictures of cases are left out."""
         lists = ("rows", "question_types", "answer_types", "bins", "curve", "problems")
         kept = (
-            *("strategy", "baseline", "verdict", "statement", "accuracy", "parts", "unseen", "answers"),
+            *("strategy", "baseline", "verdict", "statement", "metric", "accuracy", "scores", "parts", "unseen"),
+            "answers",
             *("temperature", "ece", "views", "settings", "notes", "seed", "command", "versions", "seconds"),
         )
         found: dict[str, Any] = {name: getattr(self, name) for name in kept}
@@ -181,7 +187,9 @@ class Answers:
 
 
 def covered(confidence: np.ndarray, right: np.ndarray, threshold: float) -> Covered:
-    """Coverage and accuracy of the answers whose confidence (rows,) is at least `threshold`; `right` (rows,) bool.
+    """Coverage and accuracy of the answers whose confidence (rows,) is at least `threshold`.
+
+    `right` (rows,) is what each answer is worth, from 0 to 1.
 
     >>> covered(np.array([0.9, 0.8, 0.3]), np.array([True, False, True]), 0.5)
     Covered(threshold=0.5, coverage=0.6666666666666666, accuracy=0.5)
@@ -197,19 +205,30 @@ def coverage_curve(confidence: np.ndarray, right: np.ndarray) -> list[Covered]:
     return [covered(confidence, right, level) for level in levels[places]]
 
 
+def check_accuracy(accuracy: float) -> None:
+    """Refuse an accuracy of the given answers that is no share above 0."""
+    if isinstance(accuracy, bool) or not isinstance(accuracy, int | float) or not 0.0 < accuracy <= 1.0:
+        raise ConfigError(
+            f"accuracy of the answers that are given: expected a share above 0, up to 1, got {accuracy!r}"
+        )
+
+
 def threshold_for(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
     """Give the threshold that withholds fewest answers while those given are right in a share `accuracy` of cases.
 
-    To be chosen on validation rows. `NEVER` where no threshold reaches it. Raises `ConfigError` where `accuracy` is no
-    share.
+    It lies a hair under the lowest confidence that is given, so that rounding withholds no such row. To be chosen on
+    validation rows. `NEVER` where no threshold reaches it. Raises `ConfigError` where `accuracy` is no share.
 
-    >>> threshold_for(np.array([0.9, 0.8, 0.7, 0.3]), np.array([True, True, True, False]), 0.9)
+    >>> round(threshold_for(np.array([0.9, 0.8, 0.7, 0.3]), np.array([True, True, True, False]), 0.9), 4)
     0.7
     """
-    if not 0.0 < accuracy <= 1.0:
-        raise ConfigError(f"accuracy of the answers that are given: expected a share above 0, up to 1, got {accuracy}")
+    check_accuracy(accuracy)
     order = np.argsort(-confidence, kind="stable")
     sure, hits = confidence[order], np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     whole = np.append(sure[1:] != sure[:-1], True)  # rows of equal confidence are given or withheld together
     enough = np.flatnonzero(whole & (hits >= accuracy - 1e-12))
-    return float(sure[enough[-1]]) if len(enough) else NEVER
+    if not len(enough):
+        return NEVER
+    last = enough[-1]
+    below = sure[last + 1] if last + 1 < len(sure) else 0.0
+    return float(max(sure[last] - HAIR, (sure[last] + below) / 2))

@@ -26,6 +26,8 @@ from fusible.report.card import _plain as escaped
 from fusible.report.terminal import print_problems
 
 SHOWN_TYPES = 30
+PATCHES = 3
+"""Patches that the terminal names."""
 LEAST = 0.005
 """Drop of the confidence under which a piece is not shaded."""
 TONES = {"helps": "good", "hurts": "bad"}
@@ -109,7 +111,7 @@ def print_answers(result: Answers, console: Console | None = None) -> None:
     console = console or Console()
     rows = ", ".join(f"{number:,} {part}" for part, number in result.parts.items())
     console.print(Text(f"{len(result.answers):,} answers · {rows} rows", style="bold"))
-    table = _table(("answers by", "accuracy", "95 %", "valid", "fit"))
+    table = _table(("answers by", result.metric, "95 %", "valid", "fit"))
     for row in result.rows:
         seconds = _words.duration(row.seconds) if row.seconds else "–"
         cells = (row.name, _words.number(row.test.score), _words.span(row.test), _words.number(row.valid), seconds)
@@ -120,6 +122,8 @@ def print_answers(result: Answers, console: Console | None = None) -> None:
     for title, groups in (("question type", result.question_types), ("answer type", result.answer_types)):
         console.print(_type_table(title, groups))
     console.print(Text(_sure(result)))
+    if result.scores:
+        console.print(Text("  ".join(f"{name} {_words.number(value)}" for name, value in result.scores.items())))
     console.print(Text(result.statement, style=f"bold {COLOURS[TONES.get(result.verdict, 'even')]}"))
     for note in result.notes:
         console.print(Text(note, style="dim"))
@@ -140,8 +144,22 @@ def print_answer(found: Answer, console: Console | None = None) -> None:
             console.print(
                 Text("words: " + ", ".join(f"{p.strip()} {_words.number(v, signed=True)}" for p, v in pairs[:5]))
             )
+        if one.kind == "patches":
+            console.print(Text(f"{one.column}: {_strongest(np.asarray(one.values, float))}"))
     for note in found.notes:
         console.print(Text(note, style="dim"))
+
+
+def _strongest(values: np.ndarray) -> str:
+    """The patches of a grid that matter most, by their places from the top left.
+
+    >>> _strongest(np.array([[0.0, 0.25], [0.0, 0.0]])).split(", ")[0]
+    'row 1 column 2 of 2 x 2 +0.250'
+    """
+    order = np.argsort(-np.abs(values), axis=None, kind="stable")[:PATCHES]
+    places = zip(*np.unravel_index(order, values.shape), strict=True)
+    size = f"of {values.shape[0]} x {values.shape[1]}"
+    return ", ".join(f"row {i + 1} column {j + 1} {size} {_words.number(values[i, j], signed=True)}" for i, j in places)
 
 
 def answers_card(result: Answers) -> str:
@@ -157,7 +175,7 @@ def answers_card(result: Answers) -> str:
         f"- Answers: {shown}{more}",
         f"- Rows: {', '.join(f'{number:,} {part}' for part, number in result.parts.items())}",
         "",
-        "| answers by | accuracy on test rows | 95 % interval |",
+        f"| answers by | {result.metric} on test rows | 95 % interval |",
         "|---|---:|---:|",
         *(
             f"| {escaped(row.name)} | {_words.number(row.test.score)} | {_words.span(row.test)} |"
@@ -168,7 +186,7 @@ def answers_card(result: Answers) -> str:
         "",
         "## Limits",
         "",
-        "- It gives no other answers than those of training rows.",
+        "- It gives no other answers than the ones that it knows, which stand in training rows.",
         "- Scores hold for rows like the test rows; intervals cover their choice, not the chance in training.",
     ]
     command = ["", "## Reproduce", "", *(f"    {line}" for line in result.command.splitlines())]
@@ -176,10 +194,12 @@ def answers_card(result: Answers) -> str:
 
 
 def _sure(result: Answers) -> str:
-    """Calibration, answers that training never saw, and abstaining, in words."""
+    """Calibration, answers that the model does not know, and abstaining, in words."""
     parts = [f"Calibration error {_words.number(result.ece)} (temperature {_words.number(result.temperature)})."]
     if result.unseen["test"]:
-        parts.append(f"{result.unseen['test']:,} test rows have an answer that training never saw, and count as wrong.")
+        parts.append(
+            f"{result.unseen['test']:,} test rows have an answer that the model does not know: it counts as wrong."
+        )
     if (held := result.abstain) is not None:
         accuracy = "none" if held.accuracy is None else f"{held.accuracy:.1%}"
         parts.append(

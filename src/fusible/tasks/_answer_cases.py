@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from fusible.tasks._answer_data import AnswerTable
-from fusible.tasks._answer_score import Scored, right
+from fusible.tasks._answer_score import Scored, earned
 from fusible.tasks.answerer import Answerer
+
+HALF = 0.5
+"""What an answer earns at least that counts as right among cases, where several people answered."""
 
 
 def worst_and_best(
@@ -21,10 +24,8 @@ def worst_and_best(
     is installed.
     """
     context, rows = table.context, table.split.test
-    truth = table.truth[rows]
     sure = answerer.rules.calibrated(chosen.test, context.task).max(axis=1)
-    hit = right(chosen.test, truth, context.task)
-    blind = right(baseline.test, truth, context.task)
+    hit, blind = (earned(table, rows, one.test) >= HALF for one in (chosen, baseline))
     found = []
     for kind, wanted in (("worst", ~hit), ("best", hit & ~blind)):
         order = np.flatnonzero(wanted)[np.argsort(-sure[wanted], kind="stable")]
@@ -47,8 +48,8 @@ def worst_and_best(
 
 
 def _different(table: AnswerTable, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Of rows in order the first of each picture; first of these one of each answer, then the others."""
-    ids = table.context.source.data(table.image).ids[rows]
+    """Of rows in order the first of each set of pictures; first of these one of each answer, then the others."""
+    ids = np.concatenate([table.context.source.data(view).ids[rows] for view in table.images], axis=1)
     first = np.sort(np.unique(ids, axis=0, return_index=True)[1])
     again = np.ones(len(first), bool)
     again[np.unique(table.truth[rows[first]], return_index=True)[1]] = False

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from fusible.data.cache import ArrayCache
@@ -18,13 +18,11 @@ from fusible.data.dataset import Dataset
 from fusible.data.read import read
 from fusible.data.split import Split, make_split
 from fusible.errors import SchemaError, TargetError
+from fusible.tasks._answer_people import People, earned, people_of
 from fusible.tasks.context import Context
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.target import Target
-from fusible.types import Modality, Task, View, ViewData
-
-PICTURES = "images"
-"""Name of the view that joins several columns of pictures."""
+from fusible.types import Modality, Task, View
 
 RARE = 10
 """Answers of fewer rows are dealt to the parts of a split by chance."""
@@ -34,32 +32,39 @@ FEWEST, LARGEST = 20, 0.2
 
 @dataclass(slots=True)
 class AnswerTable:
-    """What was read. `context` holds rows whose answer training saw; `split` also those whose answer it never saw.
+    """What was read. `context` holds rows whose answer the model knows; `split` also those whose answer it does not.
 
-    `truth` (rows,): the class of the answer, -1 where it is none of the classes or null; `cells` are the answers in
-    words, "" where null; `questions` are those of all rows, "" where null.
+    `truth` (rows,): the class that earns most, -1 where none earns anything; `gains`, what each class earns in each
+    row; `cells` are the answers that most people gave, in words, "" where nobody did; `questions` are those of all
+    rows, "" where null. `images` has a view per column of pictures, in their order.
     """
 
     context: Context
     split: Split
     truth: np.ndarray
+    gains: csr_matrix
+    people: People
     cells: list[str]
     questions: list[str]
-    image: View
+    images: tuple[View, ...]
     question: View
-    answer: str
+    answers: tuple[str, ...]
 
     @property
-    def views(self) -> tuple[View, View]:
+    def views(self) -> tuple[View, ...]:
         """Pictures, then questions."""
-        return self.image, self.question
+        return *self.images, self.question
+
+    def earned(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """What the classes `places` (n,) earn in `rows` (n,): 1 where an answer is right, 0 where it is not."""
+        return earned(self.gains, rows, places)
 
 
 def read_answers(
     data: Any,
     image: str | Sequence[str],
     question: str,
-    answer: str,
+    answer: str | Sequence[str],
     *,
     columns: Mapping[str, str] | None = None,
     answers: int = 1_000,
@@ -73,8 +78,8 @@ def read_answers(
 
     Raises `SchemaError` or `TargetError` in one line where a column cannot serve.
     """
-    pictures = (image,) if isinstance(image, str) else tuple(image)
-    dataset = _read(data, pictures, question, answer, columns)
+    pictures, told = (((x,) if isinstance(x, str) else tuple(x)) for x in (image, answer))
+    dataset = _read(data, pictures, question, told, columns)
     source = Source(
         dataset,
         cache=cache if isinstance(cache, ArrayCache) else ArrayCache(Path(cache) if cache is not None else None),
@@ -82,36 +87,96 @@ def read_answers(
         device=device,
         progress=progress,
     )
-    pictures_view, question_view = dataset.views.values()
-    cells = _spelled(answer, dataset.to_pandas([answer])[answer])
-    labelled = np.array([key is not None for key in cells])
-    groups = together(source.data(pictures_view))
-    alone = _crowded(groups)
-    split = make_split(dataset, _strata(cells), seed=seed, groups=None if alone else groups)
-    target, truth = _target(answer, cells, split.train, answers)
+    *images, question_view = dataset.views.values()
+    people = people_of(told, dataset.to_pandas(list(told)))
+    shown = _shown(source, images)
+    groups = _groups(dataset, shown)
+    split = make_split(dataset, _strata(people.cells), seed=seed, groups=groups)
+    target, gains = _target(told, people, split.train, answers)
+    best = np.asarray(gains.argmax(axis=1)).reshape(-1)
+    truth = np.where(earned(gains, np.arange(dataset.rows), best) > 0, best, -1)
     known = Split(*(rows[truth[rows] >= 0] for rows in split.parts.values()))
     if not len(known.valid):
         raise TargetError(
-            f"answers {answer!r}: no validation row has an answer that training saw; expected answers to come back: "
+            f"answers {told[0]!r}: no validation row has an answer that training saw; expected answers to come back: "
             "give more rows, or another split"
         )
-    context = Context(source, known, replace(target, known=truth >= 0), truth, "accuracy", seed, device, progress)
-    if alone and dataset.split() is None and dataset.group_values() is None:
-        context.notes.append("few different pictures: rows that share one are not kept in one part of the split")
-    if not labelled.all():
-        context.notes.append(f"{int((~labelled).sum())} rows without an answer are left out")
+    context = Context(
+        source, known, replace(target, known=truth >= 0), truth, "accuracy", seed, device, progress,
+        groups=groups, soft=gains if people.several else None,
+    )  # fmt: skip
+    context.notes += _notes(people, split, together([shown]))
     return AnswerTable(
-        context, split, truth, [c or "" for c in cells], _texts(dataset, question), pictures_view, question_view, answer
+        context,
+        split,
+        truth,
+        gains,
+        people,
+        [cell or "" for cell in people.cells],
+        _texts(dataset, question),
+        tuple(images),
+        question_view,
+        told,
     )
 
 
-def together(pictures: ViewData) -> np.ndarray:
-    """Int (rows,): rows that share a picture, directly or through others, have one number; rows without are alone."""
-    rows = len(pictures.ids)
-    line, slot = np.nonzero(pictures.ids >= 0)
-    size = rows + len(pictures.values)
-    links = coo_array((np.ones(len(line)), (line, rows + pictures.ids[line, slot])), shape=(size, size))
-    return np.asarray(connected_components(links, directed=False)[1][:rows])
+def _shown(source: Source, images: Sequence[View]) -> np.ndarray:
+    """Numbers (rows, columns) of the pictures that a row shows, -1 where there is none; equal pictures have one."""
+    numbers: dict[str, int] = {}
+    found = []
+    for view in images:
+        data = source.data(view)
+        place = np.array([*(numbers.setdefault(key, len(numbers)) for key in data.keys), -1])
+        found.append(place[data.ids])
+    return np.concatenate(found, axis=1)
+
+
+def _groups(dataset: Dataset, shown: np.ndarray) -> np.ndarray | None:
+    """Rows that are kept in one part: those of one group of the table, and those that share a picture.
+
+    A picture in more than `LARGEST` of the rows holds nothing together, or all would be one group. Where so few groups
+    are left that no split keeps them whole, they are those of the table; None where every row is alone.
+    """
+    common = np.flatnonzero(np.bincount(shown[shown >= 0]) > LARGEST * dataset.rows)
+    links = [np.where(np.isin(shown, common), -1, shown)]
+    own = dataset.group_values()
+    if own is not None:
+        links.append(own.reshape(-1, 1))
+    groups = together(links)
+    sizes = np.unique(groups, return_counts=True)[1]
+    if sizes.max() == 1:
+        return None
+    return own if len(sizes) < FEWEST or sizes.max() > LARGEST * len(groups) else groups
+
+
+def together(shared: Sequence[np.ndarray]) -> np.ndarray:
+    """Int (rows,): rows that share an item, directly or through others, have one number; rows without are alone.
+
+    Each of `shared` (rows, slots) numbers items of one kind from 0, -1 where there is none.
+    """
+    size = len(shared[0])
+    lines, items = [], []
+    for numbers in shared:
+        line, slot = np.nonzero(numbers >= 0)
+        lines.append(line)
+        items.append(size + numbers[line, slot])
+        size += int(numbers.max(initial=-1)) + 1
+    line = np.concatenate(lines)
+    links = coo_array((np.ones(len(line)), (line, np.concatenate(items))), shape=(size, size))
+    return np.asarray(connected_components(links, directed=False)[1][: len(shared[0])])
+
+
+def _notes(people: People, split: Split, shown: np.ndarray) -> list[str]:
+    found = []
+    shared = int(np.isin(shown[split.test], shown[split.train]).sum())
+    if shared:
+        found.append(
+            f"{shared:,} of {len(split.test):,} test rows show a picture that training rows show, directly or through "
+            "others: scores tell little of new pictures"
+        )
+    if bare := sum(not row for row in people.given):
+        found.append(f"{bare} rows without an answer are left out")
+    return found
 
 
 def _strata(cells: Sequence[str | None]) -> np.ndarray:
@@ -123,71 +188,35 @@ def _strata(cells: Sequence[str | None]) -> np.ndarray:
     return np.array([cell if cell is None or counts[cell] >= RARE else "" for cell in cells], object)
 
 
-def _crowded(groups: np.ndarray) -> bool:
-    """Whether so few groups hold the rows that no split keeps them whole."""
-    counts = np.unique(groups, return_counts=True)[1]
-    return len(counts) < FEWEST or counts.max() > LARGEST * len(groups)
-
-
 def _read(
-    data: Any, pictures: tuple[str, ...], question: str, answer: str, columns: Mapping[str, str] | None
+    data: Any, pictures: tuple[str, ...], question: str, answers: tuple[str, ...], columns: Mapping[str, str] | None
 ) -> Dataset:
-    named = [*pictures, question, answer]
-    if not pictures or len(set(named)) < len(named):
+    named = [*pictures, question, *answers]
+    if not pictures or not answers or len(set(named)) < len(named):
         raise SchemaError(
-            f"images {', '.join(pictures) or 'none'}, question {question}, answer {answer}: expected one column for "
-            "the question, one for the answer, and others for pictures, each once"
+            f"images {', '.join(pictures) or 'none'}, question {question}, answers {', '.join(answers) or 'none'}: "
+            "expected one column for the question, others for the answers, and others for pictures, each once"
         )
     given = dict(columns or {}) | dict.fromkeys(pictures, "image:input") | {question: "text:input"}
-    joined = {PICTURES: list(pictures)} if len(pictures) > 1 else None
-    dataset = read(data, columns=given, views=joined, target=answer)
-    name = PICTURES if joined else pictures[0]
-    found = {one: dataset.views[one] for one in (name, question)}
-    if found[name].modality is not Modality.IMAGE:
-        raise SchemaError(f"column {name!r}: expected pictures, got {found[name].modality}; name another --image")
+    dataset = read(data, columns=given, target=answers[0] if len(answers) == 1 else answers)
+    found = {name: dataset.views[name] for name in (*pictures, question)}
+    for name in pictures:
+        if found[name].modality is not Modality.IMAGE:
+            raise SchemaError(f"column {name!r}: expected pictures, got {found[name].modality}; name another --image")
     return replace(dataset, views=found)
 
 
-def _spelled(column: str, cells: pd.Series) -> list[str | None]:
-    """Answers in words, None where null; of spellings that differ in case or blanks the most frequent stands for all.
-
-    Whole numbers are written without a decimal point.
-    """
-    plain = [_said(column, cell) for cell in cells]
-    counts = Counter(text for text in plain if text is not None)
-    chosen: dict[str, str] = {}
-    for text in sorted(counts, key=lambda text: (-counts[text], text)):
-        chosen.setdefault(text.casefold(), text)
-    if not chosen:
-        raise TargetError(f"answers {column!r}: every cell is null; expected answers to learn, choose another column")
-    return [None if text is None else chosen[text.casefold()] for text in plain]
-
-
-def _said(column: str, cell: Any) -> str | None:
-    if isinstance(cell, list | tuple | dict | np.ndarray):
-        raise TargetError(
-            f"answers {column!r}: expected one answer per row, got {type(cell).__name__}; give the most frequent one"
-        )
-    if cell is None or cell is pd.NA or (isinstance(cell, float | np.floating) and not np.isfinite(cell)):
-        return None
-    if isinstance(cell, float | np.floating) and float(cell).is_integer():
-        return str(int(cell))
-    return " ".join(str(cell).split()) or None
-
-
-def _target(column: str, cells: Sequence[str | None], train: np.ndarray, most: int) -> tuple[Target, np.ndarray]:
-    counts = Counter(cells[row] for row in train)
-    kept = sorted(sorted(map(str, counts)), key=lambda text: -counts[text])[:most]
+def _target(columns: Sequence[str], people: People, train: np.ndarray, most: int) -> tuple[Target, csr_matrix]:
+    kept = people.frequent(train, most)
     if len(kept) < 2:
         raise TargetError(
-            f"answers {column!r}: expected two different answers or more in training rows, got only {kept[0]!r}; "
+            f"answers {columns[0]!r}: expected two different answers or more in training rows, got only {kept[0]!r}; "
             "choose another column"
         )
     classes = tuple(sorted(kept))
-    place = {text: i for i, text in enumerate(classes)}
-    truth = np.array([-1 if cell is None else place.get(cell, -1) for cell in cells], np.int64)
     task = Task("binary" if len(classes) == 2 else "multiclass", classes)
-    return Target(column, task, reason=f"the {len(classes)} most frequent answers of training rows"), truth
+    reason = f"the {len(classes)} most frequent answers of training rows"
+    return Target(columns[0], task, reason=reason), people.gains(classes)
 
 
 def _texts(dataset: Dataset, column: str) -> list[str]:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusible.evaluation import bootstrap
 from fusible.evaluation.answered import Group
 from fusible.evaluation.calibration import apply_temperature, temperature
 from fusible.evaluation.metrics import decide
-from fusible.evaluation.study import Score
+from fusible.evaluation.ratio import Ratio, interval
 from fusible.tasks._answer_data import AnswerTable
 from fusible.tasks._answer_types import question_type
 from fusible.tasks.context import Fitted
 from fusible.types import Task
 
-METRIC = "accuracy"
 FREQUENT, FREQUENT_BY_TYPE = "most frequent answer", "most frequent answer per question type"
 
 
@@ -36,7 +34,8 @@ class Scored:
 class Calibrated:
     """How scores become confidences: logits divided by `temperature`, and all multiplied by `known`.
 
-    `known` is the share of validation rows whose answer training saw: of the others no answer can be right.
+    `known` is what the best of the model's answers earns on validation rows, on average: where each row has one answer,
+    the share of rows whose answer the model knows.
     """
 
     temperature: float
@@ -63,19 +62,17 @@ def frequent(table: AnswerTable, types: Sequence[str]) -> list[Scored]:
 
     A type that training does not have gets the shares of all rows.
     """
-    context, split = table.context, table.split
+    train, split = table.context.split.train, table.split
     kinds = np.array([question_type(question, types) for question in table.questions])
-    train = context.split.train
-    shares = dict.fromkeys(np.unique(kinds).tolist(), context.prior)
-    for kind in np.unique(kinds[train]).tolist():
-        inside = train[kinds[train] == kind]
-        shares[kind] = np.bincount(table.truth[inside], minlength=context.task.outputs) / len(inside)
+    every = _shares(table, train)
+    shares = dict.fromkeys(np.unique(kinds).tolist(), every)
+    shares |= {kind: _shares(table, train[kinds[train] == kind]) for kind in np.unique(kinds[train]).tolist()}
 
     def by_type(rows: np.ndarray) -> np.ndarray:
         return np.stack([shares[kind] for kind in kinds[rows]])
 
     def plain(rows: np.ndarray) -> np.ndarray:
-        return np.tile(context.prior, (len(rows), 1))
+        return np.tile(every, (len(rows), 1))
 
     return [
         Scored(name, "baseline", give(split.valid), give(split.test))
@@ -83,42 +80,48 @@ def frequent(table: AnswerTable, types: Sequence[str]) -> list[Scored]:
     ]
 
 
-def right(scores: np.ndarray, truth: np.ndarray, task: Task) -> np.ndarray:
-    """Bool (rows,): whether the most probable class is the truth, which of an unseen answer (-1) it never is."""
-    return np.asarray(decide(task, scores) == truth)
+def _shares(table: AnswerTable, rows: np.ndarray) -> np.ndarray:
+    """What answers earn in some rows, as shares: (classes,)."""
+    total = np.asarray(table.gains[rows].sum(axis=0), float).reshape(-1)
+    return np.asarray(total / total.sum())
 
 
-def best(found: Sequence[Scored], truth: np.ndarray, task: Task) -> Scored:
-    """Return the one with the most right answers on validation rows, of equal ones that with the least log-loss."""
+def earned(table: AnswerTable, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """What the most probable class earns in each row, (rows,): 1 where it is right, of an unknown answer always 0."""
+    return table.earned(rows, decide(table.context.task, scores))
+
+
+def best(found: Sequence[Scored], table: AnswerTable) -> Scored:
+    """Return the one that earns most on validation rows, of equal ones that with the least log-loss."""
+    rows = table.split.valid
+    truth = table.truth[rows]
     seen = truth >= 0
 
     def rank(one: Scored) -> tuple[float, float]:
         chance = one.valid[seen][np.arange(int(seen.sum())), truth[seen]]
-        return float(right(one.valid, truth, task).mean()), float(np.log(np.clip(chance, 1e-12, 1.0)).mean())
+        return float(earned(table, rows, one.valid).mean()), float(np.log(np.clip(chance, 1e-12, 1.0)).mean())
 
     return max(found, key=rank)
 
 
-def calibrate(scores: np.ndarray, truth: np.ndarray, task: Task) -> Calibrated:
+def calibrate(scores: np.ndarray, table: AnswerTable) -> Calibrated:
     """Fit the calibration on validation rows."""
+    rows = table.split.valid
+    truth = table.truth[rows]
+    most = np.where(truth >= 0, table.earned(rows, np.maximum(truth, 0)), 0.0)
     seen = truth >= 0
-    return Calibrated(temperature(scores[seen], truth[seen], task), float(seen.mean()))
+    return Calibrated(temperature(scores[seen], truth[seen], table.context.task), float(most.mean()))
 
 
-def interval(scores: np.ndarray, truth: np.ndarray, task: Task, seed: int) -> Score:
-    """Accuracy with its interval, over rows of which some may have an unseen answer."""
-    return bootstrap.interval(METRIC, task, truth, scores, seed=seed)
+def groups(names: Sequence[str], model: np.ndarray, baseline: np.ndarray, seed: int) -> list[Group]:
+    """What answers of the model and of the baseline (rows,) earn, by group of test rows, the largest group first.
 
-
-def groups(
-    names: Sequence[str], model: np.ndarray, baseline: np.ndarray, truth: np.ndarray, task: Task, seed: int
-) -> list[Group]:
-    """Accuracy by group of test rows, the largest group first; `names` (rows,) says which group a row is in."""
+    `names` (rows,) says which group a row is in.
+    """
     found, counts = np.unique(np.asarray(names), return_counts=True)
     result = []
     for place in np.lexsort((found, -counts)):
         inside = np.asarray(names) == found[place]
-        score = interval(model[inside], truth[inside], task, seed)
-        blind = float(right(baseline[inside], truth[inside], task).mean())
-        result.append(Group(str(found[place]), int(counts[place]), score, blind))
+        score = interval(Ratio.mean(model[inside]), seed=seed)
+        result.append(Group(str(found[place]), int(counts[place]), score, float(baseline[inside].mean())))
     return result

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,16 @@ import pandas as pd
 
 from fusible.data.dataset import Dataset
 from fusible.data.media import decode_image
-from fusible.errors import ConfigError, DataError, ModelFormatError, SchemaError
-from fusible.evaluation.answered import NEVER, NO_ANSWER, Answer
+from fusible.errors import ConfigError, ModelFormatError, SchemaError, TargetError
+from fusible.evaluation.answered import ACCURACY, NO_ANSWER, VQA_ACCURACY, Answer
+from fusible.evaluation.answers import answer_scores
 from fusible.evaluation.metrics import decide
-from fusible.tasks._answer_score import Calibrated
+from fusible.evaluation.ratio import Ratio, interval
+from fusible.tasks._answer_people import people_of
+from fusible.tasks._answer_pictures import picture_cell
+from fusible.tasks._answer_rules import SECTION, Rules, check_share
 from fusible.tasks._answer_types import question_type
+from fusible.tasks._said import spelling
 from fusible.tasks.explain import _pictures
 from fusible.tasks.folder import load
 from fusible.tasks.model import Model
@@ -27,50 +30,6 @@ from fusible.tasks.saliency import saliency
 from fusible.types import Media
 
 TOP = 5
-SECTION = "answers"
-"""Where a model folder keeps what an answerer needs beside its model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What an answerer keeps beside its model: columns, calibration, threshold, question types."""
-
-    images: tuple[str, ...]
-    question: str
-    calibrated: Calibrated
-    threshold: float | None = None
-    types: tuple[str, ...] = ()
-
-    def to_config(self) -> dict[str, Any]:
-        """Plain values for the model folder."""
-        return {
-            "images": list(self.images),
-            "question": self.question,
-            "temperature": self.calibrated.temperature,
-            "known": self.calibrated.known,
-            "threshold": self.threshold,
-            "types": list(self.types),
-        }
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], where: str) -> Rules:
-        """Take back what `to_config` gave; `ModelFormatError` where it is out of range."""
-        try:
-            temperature, known = float(config["temperature"]), float(config["known"])
-            threshold = None if config["threshold"] is None else float(config["threshold"])
-            images, types = tuple(map(str, config["images"])), tuple(map(str, config["types"]))
-            question = str(config["question"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFormatError(
-                f"{where}: {SECTION}: damaged ({type(error).__name__}: {error}); expected it as `fusible ask fit` "
-                "wrote it, copy or fit it again"
-            ) from None
-        if not (0 < temperature < math.inf and 0 <= known <= 1 and (threshold is None or 0 <= threshold <= NEVER)):
-            raise ModelFormatError(
-                f"{where}: {SECTION}: expected a positive temperature and shares from 0 to 1, got temperature "
-                f"{temperature}, known {known}, threshold {threshold}"
-            )
-        return cls(images, question, Calibrated(temperature, known), threshold, types)
 
 
 @dataclass(slots=True)
@@ -101,7 +60,7 @@ class Answerer:
         images : path, bytes, PIL image or array, or a sequence of them
             One picture per image column, in that order; None or "" stands for one that is missing.
         question : str
-            Words that training never saw count as one unknown word.
+            What words that training never saw stand for depends on the encoder of the questions.
         abstain : float, optional
             Confidence below which no answer is given, instead of the model's own threshold; 0 always answers.
         evidence : bool
@@ -160,20 +119,46 @@ class Answerer:
         sure = confidence[np.arange(len(places)), places]
         held = np.zeros(len(sure), bool) if threshold is None else sure < threshold
         best = [self.answers[place] for place in places]
-        questions = dataset.to_pandas([self.rules.question])[self.rules.question]
         frame = pd.DataFrame(
             {
                 "answer": [NO_ANSWER if gone else said for said, gone in zip(best, held, strict=True)],
                 "confidence": sure,
                 "abstained": held,
                 "best": best,
-                "question_type": [
-                    question_type(q if isinstance(q, str) else None, self.rules.types) for q in questions
-                ],
+                "question_type": [question_type(asked, self.rules.types) for asked in self._questions(dataset)],
             }
         )
         frame.attrs["problems"] = given.attrs["problems"]
         return frame
+
+    def evaluate(self, data: Any, *, workers: int = 4, progress: Any = None) -> dict[str, Any]:
+        """Score the answers to a table that holds the true ones, as the fit scored test rows; none is withheld.
+
+        Gives rows, metric (accuracy, or VQA accuracy where several people answered), score with its interval, and
+        further metrics. Raises `TargetError` where the table has no answers.
+        """
+        dataset = self.model.read(data)
+        if lacking := [name for name in self.rules.told if name not in dataset.columns]:
+            raise TargetError(f"column {lacking[0]!r} is not in the table; expected the answers to score against")
+        people = people_of(self.rules.told, dataset.to_pandas(list(self.rules.told)))
+        rows = np.flatnonzero([bool(row) for row in people.given])
+        frame = self.predict(dataset.take(rows), abstain=0, workers=workers, progress=progress)
+        given = [people.given[row] for row in rows]
+        named = {spelling(answer): answer for row in given for answer in row}
+        said = [named.get(spelling(answer), answer) for answer in frame["best"]]
+        items = answer_scores(said, given)
+        metric = VQA_ACCURACY if people.several else ACCURACY
+        score = interval(Ratio.mean(np.asarray(items.items["vqa"])))
+        return {
+            "task": self.model.target.task.kind,
+            "metric": metric,
+            "rows": len(rows),
+            "rows_without_target": dataset.rows - len(rows),
+            "score": asdict(score),
+            "metrics": {name: value for name, value in items.corpus.items() if value is not None},
+            "strategy": self.model.node.name,
+            "problems": frame.attrs["problems"],
+        }
 
     def save(self, folder: str | Path) -> Path:
         """Write the model folder, whole or not at all; `fusible.load` reads it as a plain model."""
@@ -183,6 +168,13 @@ class Answerer:
 
     def _confidence(self, scores: np.ndarray) -> np.ndarray:
         return self.rules.calibrated(scores, self.model.target.task)
+
+    def _questions(self, dataset: Dataset) -> list[str | None]:
+        """Questions of all rows; a model that sees pictures alone needs no column of them."""
+        if self.rules.question not in dataset.columns:
+            return [None] * dataset.rows
+        cells = dataset.to_pandas([self.rules.question])[self.rules.question]
+        return [cell if isinstance(cell, str) else None for cell in cells]
 
     def _threshold(self, abstain: float | None) -> float | None:
         if abstain is None:
@@ -197,7 +189,7 @@ class Answerer:
             raise SchemaError(
                 f'pictures: expected {len(wanted)} ({", ".join(wanted)}), got {len(given)}; give "" for a missing one'
             )
-        cells = {name: _picture_cell(picture) for name, picture in zip(wanted, given, strict=True)}
+        cells = {name: picture_cell(picture) for name, picture in zip(wanted, given, strict=True)}
         for name, cell in cells.items():
             if isinstance(cell, str):
                 decode_image(Media(name, 0, path=cell))
@@ -234,13 +226,6 @@ def with_rules(model: Model, rules: Rules) -> Answerer:
     return Answerer(replace(model, info={**model.info, SECTION: rules.to_config()}), rules)
 
 
-def check_share(value: float) -> float:
-    """Refuse a threshold of confidence that is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise ConfigError(f"abstain: expected a confidence from 0 to 1, got {value!r}")
-    return float(value)
-
-
 def _answer(
     answers: Sequence[str], confidence: np.ndarray, place: int, threshold: float | None
 ) -> tuple[str, float, bool, list[tuple[str, float]]]:
@@ -253,25 +238,3 @@ def _answer(
 
 def _column(cell: Any) -> pd.Series:
     return pd.Series([cell], dtype=object if isinstance(cell, bytes) else "string")
-
-
-def _picture_cell(picture: Any) -> str | bytes | None:
-    """A path, bytes of a file, or None; arrays and PIL images become PNG files in memory."""
-    from PIL import Image
-
-    if picture is None or (isinstance(picture, str) and not picture):
-        return None
-    if isinstance(picture, bytes):
-        return picture
-    if isinstance(picture, str | Path):
-        return str(picture)
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim in {2, 3}:
-        picture = Image.fromarray(picture)
-    if not isinstance(picture, Image.Image):
-        raise DataError(
-            f"picture: expected a path, bytes of an image file, a PIL image or a uint8 array, got "
-            f"{type(picture).__name__}"
-        )
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fusible.data.cache import ArrayCache
 from fusible.errors import ConfigError
-from fusible.evaluation import bootstrap
-from fusible.evaluation.answered import NEVER, Answered, Answers, coverage_curve, covered, threshold_for
+from fusible.evaluation.answered import (
+    ACCURACY,
+    NEVER,
+    VQA_ACCURACY,
+    Answered,
+    Answers,
+    check_accuracy,
+    coverage_curve,
+    covered,
+    threshold_for,
+)
+from fusible.evaluation.answers import answer_scores
 from fusible.evaluation.cost import Stages
-from fusible.evaluation.metrics import score
-from fusible.evaluation.reliability import reliability
+from fusible.evaluation.metrics import decide
+from fusible.evaluation.ratio import Ratio, interval, paired
+from fusible.evaluation.reliability import binned, calibration_error
 from fusible.evaluation.study import Difference
 from fusible.evaluation.verdict import NO_EVIDENCE, statement, verdict
 from fusible.tasks import strategies as named
 from fusible.tasks._answer_cases import worst_and_best
 from fusible.tasks._answer_data import AnswerTable, read_answers
-from fusible.tasks._answer_score import (
-    METRIC,
-    Calibrated,
-    Scored,
-    best,
-    calibrate,
-    frequent,
-    groups,
-    interval,
-    right,
-    scored,
-)
+from fusible.tasks._answer_rules import Rules, check_share
+from fusible.tasks._answer_score import Calibrated, Scored, best, calibrate, earned, frequent, groups, scored
 from fusible.tasks._answer_types import answer_type, question_type, question_types
-from fusible.tasks.answerer import Rules, check_share, with_rules
+from fusible.tasks.answerer import with_rules
 from fusible.tasks.compare import Study, fit_strategies
 from fusible.tasks.model import Model
 from fusible.tasks.results import _problems, _settings, _views, versions
@@ -50,7 +49,7 @@ def fit_answers(
     data: Any,
     image: str | Sequence[str],
     question: str,
-    answer: str,
+    answer: str | Sequence[str],
     *,
     strategies: Sequence[str] | None = None,
     abstain: float | None = None,
@@ -69,17 +68,24 @@ def fit_answers(
     """Fit strategies that answer questions about pictures, keep the best on validation rows, and score it once.
 
     Answers are a closed set: the most frequent ones of training rows. Beside the model stand the question alone, the
-    picture alone, the most frequent answer, and that per question type; the verdict compares with the best of them.
-    Rows that share a picture stay in one part of the split, unless the table has a split of its own.
+    pictures alone, the most frequent answer, and that per question type; the verdict compares with the best of them.
+    Rows that share a picture stay in one part of the split, unless the table has a split of its own or few pictures
+    are in most rows; a note says how many test rows show a picture of training rows.
+
+    Where several people answered a question, an answer earns its VQA accuracy (Antol et al., ICCV 2015), and networks
+    learn shares: each answer has what it earns, divided by what all of them earn (Kazemi & Elqursh, 2017).
 
     Parameters
     ----------
     data : path, pandas.DataFrame, pyarrow.Table or Dataset
         The table, one row per question; see `fusible.read`. Pictures and questions may be missing.
     image : str or sequence of str
-        Column of pictures, or several where a question is about several.
-    question, answer : str
-        Columns of questions and answers; answers that differ only in case or blanks are one.
+        Column of pictures, or several where a question is about several, in the order in which they are asked about.
+    question : str
+        Column of questions.
+    answer : str or sequence of str
+        Column of answers, or several, one per person; a cell may hold a list of them. Answers that differ only in case
+        or blanks are one.
     strategies : sequence of str, optional
         Names such as `feature:film` or `end_to_end:joint+bilinear` (default: `CANDIDATES`).
     abstain : float, optional
@@ -109,11 +115,11 @@ def fit_answers(
     wanted = list(CANDIDATES if strategies is None else strategies)
     if not wanted or named.DEFAULT in wanted:
         raise ConfigError(f"strategies: expected names such as {', '.join(CANDIDATES)}, got {wanted}")
-    named.plan(wanted, 2)
     table = read_answers(
         data, image, question, answer,
         columns=columns, answers=answers, seed=seed, device=device, workers=workers, cache=cache, progress=progress,
     )  # fmt: skip
+    named.plan(wanted, len(table.views))
     study = fit_strategies(table.context, table.views, encoders or {}, wanted)
     with stages("test"):
         result = _result(table, study, wanted, abstain, accuracy, cases)
@@ -128,9 +134,50 @@ def _check(abstain: float | None, accuracy: float | None, answers: int) -> None:
     if abstain is not None and accuracy is not None:
         raise ConfigError("abstain and accuracy: expected one of both; accuracy chooses the threshold by itself")
     if accuracy is not None:
-        threshold_for(np.ones(1), np.ones(1, bool), accuracy)
-    if answers < 2:
-        raise ConfigError(f"answers: expected at least 2 that the model may know, got {answers}")
+        check_accuracy(accuracy)
+    if isinstance(answers, bool) or not isinstance(answers, int) or answers < 2:
+        raise ConfigError(
+            f"answers: expected a whole number, at least 2, of those that the model may know, got {answers!r}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What validation rows choose: the strategy and the baseline it is compared with, calibration, threshold."""
+
+    chosen: Scored
+    baseline: Scored
+    found: tuple[Scored, ...]
+    calibrated: Calibrated
+    threshold: float | None
+
+
+def _choose(
+    table: AnswerTable,
+    study: Study,
+    wanted: Sequence[str],
+    types: Sequence[str],
+    abstain: float | None,
+    accuracy: float | None,
+) -> _Choice:
+    blind = [scored(table, f, "baseline") for f in study.fitted if f.family == "single"] + frequent(table, types)
+    fused = [scored(table, f, "candidate") for f in study.fitted if f.family != "single"]
+    fused += [one for one in blind if one.name in wanted]
+    if not fused:
+        raise ConfigError(f"strategies {wanted}: none could be fitted here (see `fusible compare`); name others")
+    chosen = best(fused, table)
+    baseline = best([one for one in blind if one is not chosen], table)
+    calibrated = calibrate(chosen.valid, table)
+    threshold = abstain
+    if accuracy is not None:
+        sure = calibrated(chosen.valid, table.context.task).max(axis=1)
+        threshold = threshold_for(sure, earned(table, table.split.valid, chosen.valid), accuracy)
+    if threshold == NEVER:
+        table.context.notes.append(
+            f"no threshold makes {accuracy:.1%} of the given answers right on validation rows: none is given"
+        )
+    others = (one for one in [*fused, *(b for b in blind if b not in fused)] if one is not chosen)
+    return _Choice(chosen, baseline, (chosen, *others), calibrated, threshold)
 
 
 def _result(
@@ -141,44 +188,39 @@ def _result(
     accuracy: float | None,
     cases: int,
 ) -> Answers:
-    context, split, task = table.context, table.split, table.context.task
-    valid, test = table.truth[split.valid], table.truth[split.test]
+    context, split = table.context, table.split
     types = question_types([table.questions[row] for row in context.split.train if table.questions[row]])
-    blind = [scored(table, f, "baseline") for f in study.fitted if f.family == "single"] + frequent(table, types)
-    fused = [scored(table, f, "candidate") for f in study.fitted if f.family != "single"]
-    fused += [one for one in blind if one.name in wanted]
-    if not fused:
-        raise ConfigError(f"strategies {wanted}: none could be fitted here (see `fusible compare`); name others")
-    chosen, baseline = best(fused, valid, task), best([b for b in blind if b.name not in wanted], valid, task)
-    calibrated = calibrate(chosen.valid, valid, task)
-    threshold = _threshold(context.notes, calibrated, chosen, valid, table, abstain, accuracy)
-    rules = Rules(table.image.columns, table.question.columns[0], calibrated, threshold, types)
+    choice = _choose(table, study, wanted, types, abstain, accuracy)
+    chosen, baseline = choice.chosen, choice.baseline
+    images = tuple(name for view in table.images for name in view.columns)
+    rules = Rules(images, table.question.columns[0], table.answers, choice.calibrated, choice.threshold, types)
     answerer = with_rules(_model(table, study, chosen), rules)
-    difference, settled, said = _verdict(table, chosen, baseline, test)
-    confidence = calibrated(chosen.test, task)
-    sure, hit = confidence.max(axis=1), right(chosen.test, test, task)
-    names = [table.questions[row] for row in split.test]
-
-    def by(kinds: list[str]) -> Any:
-        return groups(kinds, chosen.test, baseline.test, test, task, context.seed)
-
+    sure = choice.calibrated(chosen.test, context.task).max(axis=1)
+    hit, blind = (earned(table, split.test, one.test) for one in (chosen, baseline))
+    metric = VQA_ACCURACY if table.people.several else ACCURACY
+    difference = paired(Ratio.mean(hit), Ratio.mean(blind), seed=context.seed)
+    bins = binned(sure, hit)
     result = Answers(
         strategy=chosen.name,
         baseline=baseline.name,
-        verdict=settled,
+        verdict=NO_EVIDENCE if chosen.kind == "baseline" else verdict(difference),
         difference=difference,
-        statement=said,
-        rows=_rows(table, chosen, [*fused, *(b for b in blind if b not in fused)], valid, test),
+        statement=_statement(chosen, baseline, difference, metric),
+        rows=[_row(table, one, choice) for one in choice.found],
         parts=split.sizes,
-        unseen={"valid": int((valid < 0).sum()), "test": int((test < 0).sum())},
-        answers=task.classes,
-        question_types=by([question_type(name, types) for name in names]),
-        answer_types=by([answer_type(table.cells[row]) for row in split.test]),
-        temperature=calibrated.temperature,
-        ece=score("ece", task, test, confidence),
-        bins=reliability(task, test, confidence),
-        abstain=None if threshold is None else covered(sure, hit, threshold),
+        unseen={part: int((table.truth[split.parts[part]] < 0).sum()) for part in ("valid", "test")},
+        answers=context.task.classes,
+        question_types=groups(
+            [question_type(table.questions[row], types) for row in split.test], hit, blind, context.seed
+        ),
+        answer_types=groups([answer_type(table.cells[row]) for row in split.test], hit, blind, context.seed),
+        temperature=choice.calibrated.temperature,
+        ece=calibration_error(bins),
+        bins=bins,
+        abstain=None if choice.threshold is None else covered(sure, hit, choice.threshold),
         curve=coverage_curve(sure, hit),
+        metric=metric,
+        scores=_scores(table, chosen),
         views=_views(study),
         settings=_settings(study),
         notes=list(context.notes),
@@ -190,56 +232,36 @@ def _result(
     return result
 
 
-def _threshold(
-    notes: list[str],
-    calibrated: Calibrated,
-    chosen: Scored,
-    valid: np.ndarray,
-    table: AnswerTable,
-    abstain: float | None,
-    accuracy: float | None,
-) -> float | None:
-    """The user's threshold, or the one that gives the wanted accuracy on validation rows."""
-    if accuracy is None:
-        return abstain
-    task = table.context.task
-    sure, hit = calibrated(chosen.valid, task).max(axis=1), right(chosen.valid, valid, task)
-    found = threshold_for(sure, hit, accuracy)
-    if found == NEVER:
-        notes.append(f"no threshold makes {accuracy:.1%} of the given answers right on validation rows: none is given")
-    return found
+def _statement(chosen: Scored, baseline: Scored, difference: Difference, metric: str) -> str:
+    if chosen.kind == "baseline":
+        return f"Nothing is fused: {chosen.name} was named, and answers by one view alone."
+    return statement(difference, metric=metric, auto=chosen.name, best_single=baseline.name)
 
 
-def _verdict(table: AnswerTable, a: Scored, b: Scored, truth: np.ndarray) -> tuple[Difference, str, str]:
-    task, seed = table.context.task, table.context.seed
-    difference = bootstrap.paired(METRIC, task, truth, a.test, b.test, seed=seed)
-    if a.kind == "baseline":
-        return difference, NO_EVIDENCE, f"Nothing is fused: {a.name} was named, and answers by one view alone."
-    return difference, verdict(difference), statement(difference, metric=METRIC, auto=a.name, best_single=b.name)
+def _row(table: AnswerTable, one: Scored, choice: _Choice) -> Answered:
+    return Answered(
+        one.name,
+        "chosen" if one is choice.chosen else one.kind,
+        interval(Ratio.mean(earned(table, table.split.test, one.test)), seed=table.context.seed),
+        float(earned(table, table.split.valid, one.valid).mean()),
+        0.0 if one.fitted is None else round(one.fitted.seconds, 3),
+        0 if one.fitted is None else one.fitted.node.parameters(),
+    )
 
 
-def _rows(
-    table: AnswerTable, chosen: Scored, found: Sequence[Scored], valid: np.ndarray, test: np.ndarray
-) -> list[Answered]:
-    task, seed = table.context.task, table.context.seed
-    return [
-        Answered(
-            one.name,
-            "chosen" if one is chosen else one.kind,
-            interval(one.test, test, task, seed),
-            float(right(one.valid, valid, task).mean()),
-            0.0 if one.fitted is None else round(one.fitted.seconds, 3),
-            0 if one.fitted is None else one.fitted.node.parameters(),
-        )
-        for one in sorted(found, key=lambda one: one is not chosen)
-    ]
+def _scores(table: AnswerTable, chosen: Scored) -> dict[str, float]:
+    """Exact match with any person's answer, VQA accuracy, and WUPS where WordNet is there, on test rows."""
+    task, rows = table.context.task, table.split.test
+    given = [task.classes[place] for place in decide(task, chosen.test)]
+    found = answer_scores(given, [table.people.given[row] for row in rows]).corpus
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _model(table: AnswerTable, study: Study, chosen: Scored) -> Model:
-    context = table.context
-    if chosen.fitted is None:
-        raise ConfigError(f"{chosen.name} is a baseline and no model; name a strategy")
-    node = chosen.fitted.node
+    context, fitted = table.context, chosen.fitted
+    if fitted is None:
+        raise TypeError(f"{chosen.name} is no fitted strategy")
+    node = fitted.node
     views = tuple({view.name: view for view, _ in node.inputs()}.values())
     seen = {name for view in views for name in view.columns}
     columns = tuple(
@@ -255,4 +277,4 @@ def _model(table: AnswerTable, study: Study, chosen: Scored) -> Model:
         "rows": table.split.sizes,
         "versions": versions(),
     }
-    return Model(node, context.target, columns, views, METRIC, None, info)
+    return Model(node, context.target, columns, views, ACCURACY, None, info)

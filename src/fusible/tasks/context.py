@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import nn
 
 from fusible.data.split import Split
@@ -23,6 +24,7 @@ from fusible.training.modulate import Modulated
 from fusible.types import Task, View
 
 FOLDS = 5
+SMALLEST = 1e-9
 
 
 @dataclass(slots=True)
@@ -40,6 +42,10 @@ class Context:
     notes: list[str] = field(default_factory=list)
     tried: list[dict[str, Any]] = field(default_factory=list)
     """What a search within a budget tried."""
+    groups: np.ndarray | None = None
+    """Rows that folds keep together, where they are more than those of the table's `group` column."""
+    soft: csr_matrix | None = None
+    """What each class is worth in each row, (rows, classes), where several are right: what networks learn."""
 
     @property
     def task(self) -> Task:
@@ -57,7 +63,10 @@ class Context:
         return kept
 
     def tensor(self) -> torch.Tensor:
-        """The learned target as the loss wants it."""
+        """The learned target as the loss wants it: classes, or shares of them where several are right."""
+        if self.soft is not None:
+            shares = self.soft.toarray().astype(np.float32)
+            return torch.from_numpy(shares / np.maximum(shares.sum(axis=1, keepdims=True), SMALLEST))
         if self.task.is_classification:
             return torch.from_numpy(self.learned.astype(np.int64))
         values = torch.from_numpy(np.nan_to_num(self.learned.astype(np.float32)))
@@ -80,7 +89,8 @@ class Context:
 
     def folds(self, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Seeded (rest, fold) pairs of some rows, stratified by class and kept whole by group."""
-        return folds(rows, self.learned, self.source.dataset.group_values(), self.task, self.seed)
+        groups = self.source.dataset.group_values() if self.groups is None else self.groups
+        return folds(rows, self.learned, groups, self.task, self.seed)
 
     def training_folds(self, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """The (rest, fold) pairs of all training rows, cut to some: a row is in the same fold in every strategy."""

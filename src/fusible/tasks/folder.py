@@ -97,6 +97,10 @@ def check_model(folder: Path) -> Path:
         found = {path.name for path in folder.iterdir()}
         if found and (not found >= REQUIRED or found - HELD):
             raise DataError(f"{folder}: expected a new path, an empty folder or a model folder, got other files")
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another path") from None
     return folder
 
 
