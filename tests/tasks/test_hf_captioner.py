@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import torch
 from _cases import call
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import fusible
 from fusible.errors import ConfigError, DataError, ModelFormatError, SchemaError
@@ -313,6 +315,88 @@ def test_code_of_a_folder_is_refused(copy, name):
     refused(place, f"{name}.json asks for code of its own")
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """What asked the network, none of which gets through."""
+    found = []
+
+    def spy(*names, **_):
+        found.append(names)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", spy)
+    monkeypatch.setattr(socket.socket, "connect", spy)
+    return found
+
+
+BACKBONE = {"model_type": "dpt", "use_pretrained_backbone": True, "backbone": "microsoft/resnet-50"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "key"),
+    [
+        ("config", {"encoder": BACKBONE}, "backbone"),
+        ("config", {"encoder": {"model_type": "dpt", "inner": [[{"use_timm_backbone": True}]]}}, "use_timm_backbone"),
+        ("config", {"encoder": {"model_type": "dpt", "backbone_kwargs": {"a": 1}}}, "backbone_kwargs"),
+        ("config", {"transformers_weights": "sub/other.safetensors"}, "transformers_weights"),
+        ("preprocessor_config", {"use_pretrained_backbone": 1}, "use_pretrained_backbone"),
+    ],
+)
+def test_a_folder_that_asks_for_another_model_is_refused(copy, asked, name, changes, key):
+    place = copy()
+    spoil(place / f"{name}.json", **changes)
+    refused(place, f"{name}.json asks for what is not its own ({key}); save the whole model")
+    assert asked == []
+
+
+def test_the_hub_is_out_of_reach_while_a_folder_is_read(copy, asked, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    place = copy()
+    looks = {"image_processor_type": "OneFormerImageProcessor", "class_info_file": "a.json", "repo_path": "some/where"}
+    spoil(place / "preprocessor_config.json", **looks)  # which fetches the names of its classes
+    refused(place, "cannot be loaded")
+    assert asked == []
+    assert not constants.HF_HUB_OFFLINE
+
+
+def test_keys_that_are_set_to_nothing_ask_for_nothing(copy):
+    place = copy()
+    encoder = {**json.loads((place / "config.json").read_text())["encoder"], "backbone": None, "use_timm_backbone": 0}
+    spoil(place / "config.json", encoder=encoder)
+    fusible.load_captioner(place)
+
+
+def test_nothing_outside_of_the_folder_is_read(copy, tmp_path):
+    place, outside = copy(), tmp_path / "outside.safetensors"
+    (place / "model.safetensors").rename(outside)
+    (place / "model.safetensors").symlink_to(outside)
+    refused(place, "model.safetensors: a link, expected a plain file; copy what it points to")
+    (place / "model.safetensors").unlink()
+    shutil.copy(outside, place / "part.safetensors")
+    index = place / "model.safetensors.index.json"
+    for named in ("../outside.safetensors", str(outside), "sub/part.safetensors", ["part.safetensors"], 3):
+        index.write_text(json.dumps({"metadata": {}, "weight_map": {"a": "part.safetensors", "b": named}}))
+        refused(place, f"index.json: expected names of files of the folder, got {named!r}")
+    index.write_text("{}")
+    refused(place, "expected names of files of the folder, got None")
+    names = dict.fromkeys(load_file(outside), "part.safetensors")
+    index.write_text(json.dumps({"metadata": {}, "weight_map": names}))
+    fusible.load_captioner(place)
+    templates = place / "additional_chat_templates"
+    templates.mkdir()
+    (templates / "a.jinja").symlink_to(outside)
+    refused(place, "a.jinja: a link")
+
+
+@pytest.mark.parametrize("name", ["config", "tokenizer_config", "preprocessor_config", "generation_config"])
+def test_a_configuration_without_end_is_refused(copy, name):
+    place = copy()
+    (place / f"{name}.json").write_text('{"a": ' + "[" * 900 + "]" * 900 + "}")
+    refused(place, f"{name}.json: expected at most 32 levels, got more")
+
+
 def test_kernels_that_would_be_fetched_are_left(copy, pictures):
     place = copy()
     told = fusible.load_captioner(place).caption(pictures[:1])["caption"][0]
@@ -324,8 +408,6 @@ def test_kernels_that_would_be_fetched_are_left(copy, pictures):
 
 
 def test_parts_that_lack_or_do_not_fit_are_named(copy, pictures):
-    from safetensors.torch import load_file, save_file
-
     place = copy("git")
     weights = load_file(place / "model.safetensors")
     save_file({k: v for k, v in weights.items() if k != "output.bias"}, place / "model.safetensors", {"format": "pt"})
