@@ -80,6 +80,25 @@ def test_a_pretrained_word_piece_tokenizer_serves(tmp_path):
     assert words.decode(words.encode("a red circles")) == "a red circles"
 
 
+def test_ids_of_a_tokenizer_may_have_gaps(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    def saved(last):
+        plain = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "red": 2, "dog": last}, unk_token="[UNK]"))
+        plain.pre_tokenizer = pre_tokenizers.Whitespace()
+        plain.save(str(tmp_path / "tokenizer.json"))
+        return tmp_path
+
+    words = Vocabulary.read(saved(50))
+    ids = words.encode("a red dog")
+    assert words.size == 51 + SPECIALS == ids.max() + 1
+    assert words.decode(ids) == "a red dog"
+    assert words.decode([*ids, 30 + SPECIALS]) == "a red dog"  # an id that nothing has says nothing
+    with pytest.raises(ConfigError, match="expected ids below 2000000, got 2000000; number its tokens") as caught:
+        Vocabulary.read(saved(2_000_000))
+    assert "\n" not in str(caught.value)
+
+
 def test_stacked_texts_are_padded():
     stacked = stack_texts([np.array([START, 9, END]), np.array([START, END])])
     assert stacked["ids"].tolist() == [[START, 9, END], [START, END, PAD]]

@@ -12,12 +12,14 @@ from fusible.decoders._base import END, PAD, SPECIALS, START
 from fusible.errors import ConfigError, ModelFormatError
 
 MOST_TOKENS = 8_000
+LARGEST = 2_000_000
+"""Most ids of a tokenizer: every one has a row in the table of words."""
 LONGEST = 512
 """Most tokens of a text."""
 
 
 class Vocabulary:
-    """A tokenizer and the ids of what it gives; `size` counts `PAD`, `START` and `END` too.
+    """A tokenizer and the ids of what it gives; `size` counts `PAD`, `START` and `END` too, and ids that nothing has.
 
     `learn` trains byte-level byte-pair encoding (Sennrich et al., ACL 2016; on bytes as in GPT-2), which gives back any
     text as it was, in whatever script. A tokenizer from a file is used as it is.
@@ -34,6 +36,10 @@ class Vocabulary:
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         self.spaced = isinstance(self.tokenizer.decoder, decoders.ByteLevel)
+        ids = 1 + max(self.tokenizer.get_vocab().values(), default=-1)
+        if ids > LARGEST:
+            raise ModelFormatError(f"tokenizer: expected ids below {LARGEST}, got {ids - 1}; number its tokens from 0")
+        self.size = ids + SPECIALS
 
     @classmethod
     def learn(cls, texts: Sequence[str], most: int = MOST_TOKENS) -> Vocabulary:
@@ -66,11 +72,6 @@ class Vocabulary:
             return cls(place.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ModelFormatError) as error:
             raise ConfigError(f"tokenizer {path}: expected a tokenizer.json that can be read ({error})") from None
-
-    @property
-    def size(self) -> int:
-        """Number of ids."""
-        return int(self.tokenizer.get_vocab_size()) + SPECIALS
 
     def encode(self, text: str, longest: int = LONGEST) -> np.ndarray:
         """Ids int64 of a text, `START` before them and `END` after; cut after `longest` tokens, then without `END`."""
