@@ -8,7 +8,7 @@ import pytest
 import fusible
 
 ROOT = Path(fusible.__file__).parent
-FOUNDATION = {"types", "errors", "registry"}
+FOUNDATION = {"types", "errors", "registry", "positions"}
 RANK = {
     "data": 0,
     "index": 0,

@@ -1,20 +1,10 @@
 """Memory as decoders read it, against its formula."""
 
-import numpy as np
 import torch
 
-from fusible.decoders._memory import Reader, sinusoids
+from fusible.decoders._memory import Reader
+from fusible.positions import sinusoids
 from fusible.types import Encoded
-
-
-def test_sinusoids_follow_their_formula():
-    places, width = np.array([0, 1, 7, 300]), 6
-    found = sinusoids(torch.from_numpy(places), width).numpy()
-    for i in range(3):
-        angle = places / 10_000 ** (2 * i / width)
-        np.testing.assert_allclose(found[:, i], np.sin(angle), atol=1e-5)
-        np.testing.assert_allclose(found[:, 3 + i], np.cos(angle), atol=1e-5)
-    assert sinusoids(torch.zeros(2, 3), 5).shape == (2, 3, 5)
 
 
 def test_places_count_real_tokens_or_are_given():

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from fusible.decoders._memory import sinusoids
 from fusible.decoders.transformer import Transformer
 from fusible.errors import ConfigError
+from fusible.positions import sinusoids
 from fusible.types import Encoded
 
 

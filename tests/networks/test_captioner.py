@@ -7,7 +7,7 @@ from torch import nn
 
 from fusible import registry
 from fusible.errors import ConfigError
-from fusible.networks._captioner import TEXT, Captioner, sinusoids
+from fusible.networks._captioner import TEXT, Captioner
 from fusible.networks._stem import Stem
 from fusible.types import Encoded, ViewBatch
 
@@ -140,19 +140,21 @@ def test_gradients_are_finite_with_views_missing():
     assert all(torch.isfinite(grad).all() for grad in grads)
 
 
+def test_a_width_may_be_odd():
+    decoder = registry.build("decoders", "lstm", vocabulary=WORDS, memory=7, width=7, layers=1)
+    part = registry.build("fusion", "concat", widths=WIDTHS, width=7)
+    memory = Captioner({}, WIDTHS, decoder, part, sequences=("tone",), width=7, heads=7).eval().memory(views())
+    assert memory.tokens.shape[2] == 7
+    assert decoder(torch.tensor([[1, 5]] * ROWS), memory).shape == (ROWS, 2, WORDS)
+
+
 def test_settings_out_of_range_are_refused():
     decoder = registry.build("decoders", "lstm", vocabulary=WORDS, memory=8, width=8, layers=1)
-    for options in ({"width": 7}, {"heads": 3}, {"layers": -1}, {"layers": 65}):
+    for options in ({"width": 0}, {"heads": 3}, {"layers": -1}, {"layers": 65}):
         with pytest.raises(ConfigError, match="captioner: expected 0 to 64 layers"):
             Captioner({}, WIDTHS, decoder, **{"width": 8, "heads": 2, **options})
     with pytest.raises(ConfigError, match="views of one column at least"):
         Captioner({}, {"photo": 0}, decoder, width=8, heads=2)
-
-
-def test_places_are_told_apart_by_sinusoids():
-    waves = sinusoids(torch.arange(50), 16)
-    assert waves.shape == (50, 16)
-    assert torch.cdist(waves, waves).fill_diagonal_(9).min() > 0.1
 
 
 def test_a_stem_sees_what_stands_around_and_no_further():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
-
 import torch
 from torch import nn
 
@@ -38,9 +36,6 @@ class Decoder(nn.Module, ABC):
     decoder's states; `layers`; `dropout`, share of activations dropped in training.
     """
 
-    options: ClassVar[tuple[str, ...]] = ("width", "layers", "dropout")
-    """Names of plain settings of the constructor, kept as attributes, which a model folder keeps."""
-
     def __init__(self, vocabulary: int, memory: int, width: int = 128, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__()
         _check(vocabulary, memory, width, layers, dropout)
@@ -71,10 +66,6 @@ class Decoder(nn.Module, ABC):
         memory tokens, and the new state; the old one stays as it was. A search has several rows per row of memory: then
         tokens and state have `k` rows after one another for each row of the entries named `memory…`.
         """
-
-    def plain(self) -> dict[str, Any]:
-        """Values of `options`, as they are now."""
-        return {name: getattr(self, name) for name in self.options}
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """Vectors of tokens, of deviation about one: (…) int64 -> (…, width)."""

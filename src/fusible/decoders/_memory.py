@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
+from fusible.positions import sinusoids
 from fusible.types import Encoded
-
-LONGEST_WAVE = 10_000.0
-"""Wave length of the slowest sinusoid, over 2 pi."""
 
 
 class Reader(nn.Module):
@@ -35,15 +31,3 @@ class Reader(nn.Module):
         tokens = self.drop(tokens + self.loudness * sinusoids(places, self.width).to(tokens.dtype))
         first = torch.arange(memory.mask.shape[1], device=memory.mask.device) == 0
         return tokens, memory.mask | (first & ~memory.mask.any(dim=1, keepdim=True))
-
-
-def sinusoids(places: torch.Tensor, width: int) -> torch.Tensor:
-    """Sines and cosines of places, (…) -> (…, width) float32 (Vaswani et al., NeurIPS 2017): no length is baked in.
-
-    >>> sinusoids(torch.tensor([0]), 4)
-    tensor([[0., 0., 1., 1.]])
-    """
-    half = (width + 1) // 2
-    steps = torch.arange(half, device=places.device, dtype=torch.float32)
-    angles = places.unsqueeze(-1).float() * torch.exp(steps * (-math.log(LONGEST_WAVE) / half))
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)[..., :width]

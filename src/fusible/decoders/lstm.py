@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import nn
 
@@ -25,8 +23,6 @@ class Lstm(Decoder):
     >>> logits.shape, attention.shape
     (torch.Size([2, 9]), torch.Size([2, 3]))
     """
-
-    options: ClassVar[tuple[str, ...]] = ("width", "layers", "dropout")
 
     def __init__(self, vocabulary: int, memory: int, width: int = 128, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__(vocabulary, memory, width, layers, dropout)

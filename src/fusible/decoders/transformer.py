@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import cast
 
 import torch
 from torch import nn
 
 from fusible.decoders._base import MEMORY, Decoder, State
 from fusible.decoders._block import Block
-from fusible.decoders._memory import sinusoids
 from fusible.errors import ConfigError
+from fusible.positions import sinusoids
 from fusible.types import Encoded
 
 
@@ -26,8 +26,6 @@ class Transformer(Decoder):
     >>> decoder(torch.tensor([[1, 5, 4], [1, 3, 0]]), memory).shape
     torch.Size([2, 3, 9])
     """
-
-    options: ClassVar[tuple[str, ...]] = ("width", "layers", "heads", "dropout")
 
     def __init__(
         self,

@@ -10,15 +10,15 @@ from torch import nn
 
 from fusible.errors import ConfigError
 from fusible.networks._base import drop_views, gather
-from fusible.networks._layers import Layer
+from fusible.networks._layers import DEEPEST, Layer
 from fusible.networks._stem import Stem
+from fusible.positions import sinusoids
 from fusible.types import Encoded, ViewBatch
 
 TEXT = "\0text"
 """Name under which batches hold what is to be written; no column can be called so."""
 SMOOTHING = 0.1
 """Share of the target that is spread over all tokens in training (Szegedy et al., CVPR 2016)."""
-DEEPEST = 64
 
 
 class Captioner(nn.Module):
@@ -51,9 +51,9 @@ class Captioner(nn.Module):
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if width < 2 or width % 2 or not 0 <= layers <= DEEPEST or heads < 1 or width % heads:
+        if width < 1 or not 0 <= layers <= DEEPEST or heads < 1 or width % heads:
             raise ConfigError(
-                f"captioner: expected 0 to {DEEPEST} layers and an even width that heads divide, "
+                f"captioner: expected 0 to {DEEPEST} layers and a width that heads divide, "
                 f"got width {width}, layers {layers}, heads {heads}"
             )
         if not widths or min(widths.values()) < 1:
@@ -163,14 +163,3 @@ class Captioner(nn.Module):
     def _project(self, view: int, vectors: torch.Tensor) -> torch.Tensor:
         projected: torch.Tensor = self.projections[view](self.norms[view](vectors))
         return projected
-
-
-def sinusoids(places: torch.Tensor, width: int) -> torch.Tensor:
-    """Sines and cosines of places (steps,) at `width` / 2 rates: (steps, width) (Vaswani et al., NeurIPS 2017).
-
-    >>> sinusoids(torch.tensor([0]), 4).tolist()
-    [[0.0, 0.0, 1.0, 1.0]]
-    """
-    rates = torch.exp(torch.arange(width // 2, device=places.device) * (-9.210340371976184 / max(1, width // 2)))
-    angles = places.unsqueeze(1).float() * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+DEEPEST = 64
+"""Most layers of a network, also of one that is loaded."""
+
 
 class Layer(nn.Module):
     """One pre-norm transformer layer: attention over real tokens, then a GELU network twice as wide, each added.

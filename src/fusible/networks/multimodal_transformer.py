@@ -10,11 +10,8 @@ from torch import nn
 
 from fusible.errors import ConfigError
 from fusible.networks._base import Network
-from fusible.networks._layers import Layer
+from fusible.networks._layers import DEEPEST, Layer
 from fusible.types import STEPS, Encoded
-
-DEEPEST = 64
-"""Most layers, also of a network that is loaded."""
 
 
 class MultimodalTransformer(Network):
