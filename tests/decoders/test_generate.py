@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusible.decoders._base import END, START, Decoder
+from fusible.decoders import _record
+from fusible.decoders._base import END, PAD, START, Decoder
 from fusible.decoders._generate import Generated, Generation, generate
 from fusible.decoders._nucleus import nucleus
 from fusible.errors import ConfigError
@@ -139,11 +140,22 @@ def test_confidence_is_a_geometric_mean():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"beams": 0}, "beams from 1, got 0"),
-        ({"longest": 0}, "longest from 1, got 0"),
-        ({"shortest": -1}, "shortest from 0, got -1"),
+        ({"beams": 0}, "beams from 1 to 256, a whole number, got 0"),
+        ({"beams": 257}, "beams from 1 to 256, a whole number, got 257"),
+        ({"beams": 2.5}, "beams from 1 to 256, a whole number, got 2.5"),
+        ({"beams": True}, "beams from 1 to 256, a whole number, got True"),
+        ({"longest": 0}, "longest from 1 to 4096, a whole number, got 0"),
+        ({"longest": 10**9}, "longest from 1 to 4096, a whole number, got 1000000000"),
+        ({"longest": "9" * 500}, "longest from 1 to 4096, a whole number, got '9{59}$"),
+        ({"shortest": -1}, "shortest from 0 to 4096, a whole number, got -1"),
+        ({"seed": None}, "seed from 0 to .*, a whole number, got None"),
+        ({"sample": "no"}, "sample true or false, got 'no'"),
         ({"shortest": 5, "longest": 4}, "shortest up to longest, got shortest 5, longest 4"),
-        ({"seed": -1}, "seed from 0, got -1"),
+        ({"seed": -1}, "seed from 0 to .*, a whole number, got -1"),
+        ({"length_penalty": "1"}, "length penalty from 0 to 10, got '1'"),
+        ({"top_p": True}, "top_p above 0, at most 1, got True"),
+        ({"temperature": [1.0]}, r"temperature above 0, got \[1.0\]"),
+        ({"temperature": float("nan")}, "temperature above 0, got nan"),
         ({"length_penalty": -0.5}, "length penalty from 0 to 10, got -0.5"),
         ({"length_penalty": float("nan")}, "length penalty from 0 to 10, got nan"),
         ({"top_p": 0.0}, "top_p above 0, at most 1, got 0.0"),
@@ -155,6 +167,37 @@ def test_confidence_is_a_geometric_mean():
 def test_odd_settings_are_refused(options, match):
     with pytest.raises(ConfigError, match=f"generation: expected (a )?{match}"):
         Generation(**options)
+
+
+def test_settings_may_be_numbers_of_numpy():
+    assert Generation(beams=np.int64(2), top_p=np.float32(0.5), length_penalty=1) == Generation(2, top_p=0.5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"beams": 3}, {"sample": True}])
+def test_a_record_grows_as_the_texts_do(monkeypatch, settings):
+    told = Told(np.stack([fixed(words, 9) for words in ([3], [], [3, 4, 5, 5, 3, 4, 3], [4, 4])]))
+    options = Generation(longest=8, **settings)
+    expected = generate(told, rows(4), options)
+    monkeypatch.setattr(_record, "FIRST", 1)
+    grown = generate(told, rows(4), options)
+    assert grown.tokens == expected.tokens == [[3], [], [3, 4, 5, 5, 3, 4, 3], [4, 4]]
+    assert grown.log_probabilities == expected.log_probabilities
+    for mine, theirs in zip(grown.attention, expected.attention, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_record_holds_no_more_than_twice_what_was_said(monkeypatch):
+    monkeypatch.setattr(_record, "FIRST", 1)
+    record = _record.Record(2, 4_000, 7, torch.device("cpu"))
+    sizes = []
+    for step in range(9):
+        record.reach(step + 1)
+        sizes.append(record.attention.shape[1])
+    assert sizes == [1, 2, 4, 4, 8, 8, 8, 8, 16]
+    record.reach(3_999)
+    record.reach(4_000)
+    assert record.attention.shape == (2, 4_000, 7)
+    assert (record.tokens == PAD).all()
 
 
 GRID = (np.arange(2_000) + 0.5) / 2_000

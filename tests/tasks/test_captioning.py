@@ -268,7 +268,18 @@ def test_damaged_folders_are_refused(result, tmp_path):
         (place / "config.yaml").write_text(yaml.safe_dump(spoilt))
         with pytest.raises(ModelFormatError):
             fusible.load_captioner(place)
-    (place / "config.yaml").write_text(yaml.safe_dump({**config, "captioner": {**config["captioner"], "writers": []}}))
+    captioner = config["captioner"]
+    for longest in (10**9, 2.5, True):
+        spoilt = {**captioner, "writers": [{**captioner["writers"][0], "longest": longest}]}
+        (place / "config.yaml").write_text(yaml.safe_dump({**config, "captioner": spoilt}))
+        with pytest.raises(ModelFormatError, match=r"longest: expected a whole number up to 4096, got [12T][^\n]*\Z"):
+            fusible.load_captioner(place)
+    for name, value in (("beams", 2.5), ("longest", 10**9), ("seed", "1"), ("sample", 1), ("top_p", None)):
+        spoilt = {**captioner, "generation": {**captioner["generation"], name: value}}
+        (place / "config.yaml").write_text(yaml.safe_dump({**config, "captioner": spoilt}))
+        with pytest.raises(ModelFormatError, match=rf"generation: expected {name} [^\n]*\Z"):
+            fusible.load_captioner(place)
+    (place / "config.yaml").write_text(yaml.safe_dump({**config, "captioner": {**captioner, "writers": []}}))
     with pytest.raises(ModelFormatError, match="writers: expected a list"):
         fusible.load_captioner(place)
 

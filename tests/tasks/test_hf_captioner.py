@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 import fusible
 from fusible.errors import ConfigError, DataError, ModelFormatError, SchemaError
-from fusible.tasks import hf_captioner
+from fusible.tasks import _hf_folder, hf_captioner
 from fusible.tasks.hf_captioner import HfCaptionModel
 
 KINDS = ("ved", "blip", "git")
@@ -222,6 +222,13 @@ def test_the_folders_own_settings_count_where_nothing_else_is_said(copy, picture
     assert model.network.generation_config.penalty_alpha is None  # a mode whose code is fetched
     tokens = [model.tokenizer(text)["input_ids"] for text in model.caption(pictures)["caption"]]
     assert all(len(set(row)) == len(row) <= 6 for row in tokens)
+
+
+def test_no_more_tokens_than_can_be(copy, monkeypatch):
+    place = copy()
+    monkeypatch.setattr(_hf_folder, "positions", lambda network: 2**31)
+    spoil(place / "generation_config.json", max_length=10**9)
+    assert fusible.load_captioner(place).settings.longest == 4_096
 
 
 @pytest.mark.parametrize(

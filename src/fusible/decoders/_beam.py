@@ -63,7 +63,7 @@ class _Search:
 
     def __init__(self, decoder: Decoder | Product, state: State, record: Record, beams: int, penalty: float) -> None:
         self.decoder, self.state, self.record, self.beams, self.penalty = decoder, state, record, beams, penalty
-        self.length, self.longest = 0, record.tokens.shape[1]
+        self.length, self.longest = 0, record.longest
         self.rows = torch.arange(len(record.tokens), device=record.tokens.device)
         self.greedy = torch.ones_like(self.rows, dtype=torch.bool)
         self.closed = torch.zeros_like(self.rows)
@@ -113,6 +113,7 @@ class _Search:
         self.best[better] = value[better]
         tokens, scores, attention = self._lengthen(better, candidates.of(better).pick(at[better].unsqueeze(1)))
         rows, record = self.rows[better], self.record
+        record.reach(self.length)
         record.lengths[rows] = self.length
         record.tokens[rows, : self.length] = tokens
         record.log_probabilities[rows, : self.length] = scores

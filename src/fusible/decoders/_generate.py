@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,11 @@ from fusible.errors import ConfigError
 from fusible.types import Encoded
 
 __all__ = ["Generated", "Generation", "generate"]
+
+MOST_TOKENS, MOST_BEAMS = 4_096, 256
+"""Most tokens of a text and most hypotheses of a row, also where settings come from a file."""
+WHOLE = {"beams": (1, MOST_BEAMS), "longest": (1, MOST_TOKENS), "shortest": (0, MOST_TOKENS), "seed": (0, 2**63 - 1)}
+"""Settings that are whole numbers: least and most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Generation:
 
     >>> Generation(beams=0)
     Traceback (most recent call last):
-    fusible.errors.ConfigError: generation: expected beams from 1, got 0
+    fusible.errors.ConfigError: generation: expected beams from 1 to 256, a whole number, got 0
     """
 
     beams: int = 1
@@ -45,19 +52,34 @@ class Generation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("beams", 1), ("longest", 1), ("shortest", 0), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"generation: expected {name} from {least}, got {getattr(self, name)}")
+        for name, (least, most) in WHOLE.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most:
+                raise ConfigError(
+                    f"generation: expected {name} from {least} to {most}, a whole number, got {_short(value)}"
+                )
         if self.shortest > self.longest:
             raise ConfigError(
                 f"generation: expected shortest up to longest, got shortest {self.shortest}, longest {self.longest}"
             )
-        if not 0.0 <= self.length_penalty <= 10.0:
-            raise ConfigError(f"generation: expected a length penalty from 0 to 10, got {self.length_penalty}")
-        if not 0.0 < self.top_p <= 1.0:
-            raise ConfigError(f"generation: expected top_p above 0, at most 1, got {self.top_p}")
-        if not 0.0 < self.temperature < float("inf"):
-            raise ConfigError(f"generation: expected a temperature above 0, got {self.temperature}")
+        if not isinstance(self.sample, bool | np.bool_):
+            raise ConfigError(f"generation: expected sample true or false, got {_short(self.sample)}")
+        if not 0.0 <= _real(self.length_penalty) <= 10.0:
+            raise ConfigError(f"generation: expected a length penalty from 0 to 10, got {_short(self.length_penalty)}")
+        if not 0.0 < _real(self.top_p) <= 1.0:
+            raise ConfigError(f"generation: expected top_p above 0, at most 1, got {_short(self.top_p)}")
+        if not 0.0 < _real(self.temperature) < float("inf"):
+            raise ConfigError(f"generation: expected a temperature above 0, got {_short(self.temperature)}")
+
+
+def _real(value: Any) -> float:
+    """The number that a setting is; NaN, which is in no range, where it is none."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
+
+
+def _short(value: Any) -> str:
+    """A value for an error of one line."""
+    return repr(value)[:60]
 
 
 def generate(
@@ -117,6 +139,7 @@ def _walk(decoder: Decoder | Product, memory: Encoded, settings: Generation, cho
         scores = logits.float().log_softmax(dim=1)
         logits[:, [PAD, START, END] if step < settings.shortest else [PAD, START]] = float("-inf")
         tokens = choose(logits, rows, step)
+        record.reach(step + 1)
         record.tokens[rows, step], record.attention[rows, step] = tokens, attention.float()
         record.log_probabilities[rows, step] = scores.gather(1, tokens.unsqueeze(1)).squeeze(1)
         record.lengths[rows] = step + 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from fusible.decoders._base import END, PAD
 
@@ -33,14 +34,31 @@ class Generated:
         return np.exp([float(np.mean(row)) for row in self.log_probabilities])
 
 
-class Record:
-    """Space for what `rows` rows say in at most `steps` steps about a memory of `places` tokens."""
+FIRST = 32
+"""Steps that there is space for at first."""
 
-    def __init__(self, rows: int, steps: int, places: int, device: torch.device) -> None:
+
+class Record:
+    """Space for what `rows` rows say in at most `longest` steps about a memory of `places` tokens.
+
+    It grows as texts do: few are as long as they may be, and attention takes places for every step.
+    """
+
+    def __init__(self, rows: int, longest: int, places: int, device: torch.device) -> None:
+        self.longest, steps = longest, min(longest, FIRST)
         self.tokens = torch.full((rows, steps), PAD, device=device)
         self.log_probabilities = torch.zeros(rows, steps, device=device)
         self.attention = torch.zeros(rows, steps, places, device=device)
         self.lengths = torch.zeros(rows, dtype=torch.int64, device=device)
+
+    def reach(self, steps: int) -> None:
+        """Have space for so many steps; doubled, so that what is copied in all is no more than what is held."""
+        held = self.tokens.shape[1]
+        if steps > held:
+            more = min(max(steps, 2 * held), self.longest) - held
+            self.tokens = pad(self.tokens, (0, more), value=PAD)
+            self.log_probabilities = pad(self.log_probabilities, (0, more))
+            self.attention = pad(self.attention, (0, 0, 0, more))
 
     def finish(self) -> Generated:
         """Give it per row, `END` and its attention left out."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from fusible.decoders._generate import MOST_TOKENS
 from fusible.decoders._vocabulary import Vocabulary
 from fusible.encoders._base import Encoder
 from fusible.errors import ModelFormatError
@@ -73,7 +74,16 @@ def _unpacked(
         encoders[name].requires_grad_(False)
     network.encoders = nn.ModuleList(encoders[name] for name in live)
     network.positions = {name: i for i, name in enumerate(live)}
-    return Writer(str(plain["name"]), own, encoders, network, vocabulary, recipe, live, int(plain["longest"]))
+    return Writer(
+        str(plain["name"]),
+        own,
+        encoders,
+        network,
+        vocabulary,
+        recipe,
+        live,
+        _whole("longest", plain["longest"], MOST_TOKENS),
+    )
 
 
 def _recipe(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,9 +94,14 @@ def _recipe(plain: Mapping[str, Any]) -> dict[str, Any]:
         pack.registered("fusion", recipe["operator"])
     sizes = {name: recipe[name] for name in ("width", "layers", "decoder_layers", "heads")}
     for name, value in sizes.items():
-        most = WIDEST if name == "width" else DEEPEST
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise ModelFormatError(f"config.yaml: {KEY}: {name}: expected a whole number up to {most}, got {value!r}")
+        _whole(name, value, WIDEST if name == "width" else DEEPEST)
     if not all(isinstance(name, str) for name in recipe["sequences"]):
         raise ModelFormatError(f"config.yaml: {KEY}: sequences: expected names of views, got {recipe['sequences']!r}")
     return recipe
+
+
+def _whole(name: str, value: Any, most: int) -> int:
+    """A saved number in its range."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ModelFormatError(f"config.yaml: {KEY}: {name}: expected a whole number up to {most}, got {value!r}")
+    return value

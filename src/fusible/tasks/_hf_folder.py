@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fusible.decoders._generate import Generation
+from fusible.decoders._generate import MOST_TOKENS, Generation
 from fusible.encoders._hf import CODE_KEYS, processor_of, quiet
 from fusible.errors import ConfigError, FusibleError
 from fusible.types import Modality
@@ -229,7 +229,7 @@ def _settings(folder: Path, own: Mapping[str, Any], most: int) -> Generation:
     given = {key: value for key, value in own.items() if value is not None}
     try:
         longest = int(given.get("max_new_tokens") or int(given.get("max_length", 0)) - 1)
-        longest = min(longest if longest > 0 else Generation().longest, most)
+        longest = min(longest if longest > 0 else Generation().longest, most, MOST_TOKENS)
         shortest = int(given.get("min_new_tokens") or max(0, int(given.get("min_length", 0)) - 1))
         return Generation(
             beams=int(given.get("num_beams", 1)),
