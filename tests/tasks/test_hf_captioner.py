@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -270,6 +271,28 @@ def test_tables_and_cells_that_cannot_be_read(loaded, pictures, tmp_path):
         model.look(pictures)
     assert isinstance(model, HfCaptionModel)
     assert (model.explains, model.views[0].columns, model.columns[0].name) == (False, ("image",), "image")
+
+
+def test_pictures_may_be_bytes(loaded, pictures):
+    model, raw = loaded["ved"], [Path(file).read_bytes() for file in pictures]
+    told = model.caption(pictures)
+    pd.testing.assert_frame_equal(model.caption(raw), told)
+    pd.testing.assert_frame_equal(model.caption([bytearray(raw[0]), *map(memoryview, raw[1:])]), told)
+    pd.testing.assert_frame_equal(model.caption([Path(file) for file in pictures]), told)
+    found = model.caption([raw[0], b"no picture"])
+    assert found["caption"].tolist() == [told["caption"][0], ""]
+    assert "row 1, column 'image': not a readable image" in found.attrs["problems"][0]
+    for odd, place in (([raw[0], pictures[1]], 1), ([pictures[0], raw[1]], 1), ([None], 0), ([np.zeros((4, 4))], 0)):
+        with pytest.raises(DataError, match=rf"only paths, or only bytes, got \w+ at place {place}\Z"):
+            model.caption(odd)
+
+
+@pytest.mark.parametrize("cells", [[1.5, 2.5], [1, 2], [True, False], [["a.png"], ["b.png"]], pd.Timestamp("2020-1-1")])
+def test_a_column_of_no_pictures_is_refused_in_a_line(loaded, cells):
+    with pytest.raises(SchemaError, match=r"column 'image': expected pictures, as paths or bytes, got cells of .*\Z"):
+        loaded["ved"].caption(pd.DataFrame({"image": cells, "n": [1, 2]}))
+    nothing = loaded["ved"].caption(pd.DataFrame({"image": [None, None], "n": [1, 2]}))
+    assert nothing["caption"].tolist() == ["", ""]
 
 
 def test_odd_pictures_are_written_of(loaded, tmp_path):

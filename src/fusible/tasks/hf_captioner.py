@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fusible.data.cells import is_binary, is_string
 from fusible.data.dataset import Dataset
 from fusible.data.media import decode_image
 from fusible.data.read import read
@@ -69,10 +71,10 @@ class HfCaptionModel:
     ) -> pd.DataFrame:
         """One line per row: `caption` and `confidence`, the geometric mean probability of its tokens.
 
-        `data` is a table with a column `image`, or with one column of pictures, or paths of files. `settings` are those
-        of `Generation` in place of the folder's own; a row draws by `(seed, row)`, whatever stands beside it. Without
-        a readable picture the caption is empty and the confidence 0. Raises `ConfigError` for an unknown setting, for
-        more tokens than the model has positions, and where the folder's parts do not fit one another.
+        `data` is a table with a column `image`, or with one column of pictures, or files: paths or bytes. `settings`
+        are those of `Generation` in place of the folder's own; a row draws by `(seed, row)`, whatever stands beside it.
+        Without a readable picture the caption is empty and the confidence 0. Raises `ConfigError` for an unknown
+        setting, for more tokens than the model has positions, and where the folder's parts do not fit one another.
         """
         chosen, most = changed(self.settings, settings), positions(self.network)
         if chosen.longest > most:
@@ -103,17 +105,16 @@ class HfCaptionModel:
         )
 
     def read(self, data: Any) -> Dataset:
-        """Read a table that has a column of pictures, or paths of files, to a data set with the view `image`."""
-        if isinstance(data, list | tuple):
-            if not data:
-                raise DataError("files: expected one at least, got none")
-            data = pd.DataFrame({IMAGE: list(map(str, data))})
-        dataset = read(data)
+        """Read a table that has a column of pictures, or files, to a data set with the view `image`."""
+        dataset = read(_files(data) if isinstance(data, list | tuple) else data)
         found = [column.name for column in dataset.columns.values() if column.modality is Modality.IMAGE]
         name = IMAGE if IMAGE in dataset.columns or not found else found[0]
         if name not in dataset.columns or (len(found) > 1 and name != IMAGE):
             had = f"columns of pictures {', '.join(map(repr, found))}" if found else "no column of pictures"
             raise SchemaError(f"table: has {had}; call the one to write of {IMAGE!r}")
+        cells = dataset.table.column(name)
+        if not is_string(cells.type) and not is_binary(cells.type) and cells.null_count < len(cells):
+            raise SchemaError(f"column {name!r}: expected pictures, as paths or bytes, got cells of type {cells.type}")
         problems = [problem for problem in dataset.problems if problem.column == name]
         return replace(dataset, views={IMAGE: View(IMAGE, Modality.IMAGE, (name,))}, problems=problems)
 
@@ -196,6 +197,18 @@ def load_hf_captioner(folder: str | Path) -> HfCaptionModel:
     place = Path(folder)
     parts = read_captioner(place)
     return HfCaptionModel(place, parts.network, parts.processor, parts.tokenizer, parts.settings)
+
+
+def _files(given: Sequence[Any]) -> pd.DataFrame:
+    """A table of files, all of which are paths or all bytes."""
+    if not given:
+        raise DataError("files: expected one at least, got none")
+    cells = [bytes(one) if isinstance(one, bytearray | memoryview) else one for one in given]
+    kinds = (bytes,) if isinstance(cells[0], bytes) else (str, os.PathLike)
+    for place, one in enumerate(cells):
+        if not isinstance(one, kinds):
+            raise DataError(f"files: expected only paths, or only bytes, got {type(one).__name__} at place {place}")
+    return pd.DataFrame({IMAGE: cells if kinds == (bytes,) else list(map(str, cells))})
 
 
 @contextmanager
