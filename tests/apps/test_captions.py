@@ -8,6 +8,8 @@ from _cases import call
 from _told import told
 
 import fusible
+import fusible.data.read
+from fusible.data.files import load_file
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,23 @@ def test_run_on_files_and_on_a_table(capsys, made, tmp_path):
     assert loaded.caption([str(file) for file in files], beams=1)["caption"].tolist() == [
         one["caption"] for one in found
     ]
+
+
+def test_a_page_reads_the_table_once(capsys, made, tmp_path, monkeypatch):
+    reads = []
+
+    def counted(path):
+        reads.append(path)
+        return load_file(path)
+
+    monkeypatch.setattr(fusible.data.read, "load_file", counted)
+    page = tmp_path / "page.html"
+    code, out, err = call(capsys, "caption", "run", made / "out", made / "table.csv", "--beams", "1", "--html", page)
+    assert code == 0, err
+    assert len(reads) == 2  # to write, and to show
+    text = page.read_text()
+    assert text.count("data:image/png") == 24 + text.count("<figure>") > 48
+    assert all(line.split(",")[0] in text for line in out.splitlines()[1:20])
 
 
 def test_drawn_captions_follow_the_seed(capsys, made):

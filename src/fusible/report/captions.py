@@ -77,11 +77,6 @@ def fusion_line(result: Captions) -> str:
     )
 
 
-def write_report(result: Captions, path: str | os.PathLike[str]) -> Path:
-    """Write the page of a fit, whole or not at all, and return its path."""
-    return html.write_page(lambda: render(result), Path(path))
-
-
 def render(result: Captions) -> str:
     """Give the page of a fit as text."""
     limits = _plots.axis([row.scores[result.metric] for row in result.rows])
@@ -147,7 +142,7 @@ def render_rows(
     model: CaptionModel | HfCaptionModel, data: Any, frame: pd.DataFrame, settings: Mapping[str, Any]
 ) -> str:
     """Give the page of some captions as text."""
-    cards = []
+    data, cards = model.read(data), []  # once: not again for the picture and the look of every row
     for row in range(min(len(frame), MOST_ROWS)):
         picture = picture_of(model, data, row)
         said, confidence, words = str(frame["caption"].iloc[row]), float(frame["confidence"].iloc[row]), []
