@@ -12,9 +12,9 @@ from _told import told
 import fusible
 from fusible.decoders._generate import Generation
 from fusible.errors import ConfigError, DataError, FusibleError, ModelFormatError, RegistryError, SchemaError
-from fusible.tasks.captioner import CaptionModel
+from fusible.tasks.captioner import CaptionModel, holds_captioner
 from fusible.tasks.captioning import fit_captions
-from fusible.tasks.writer import Writers
+from fusible.tasks.writer import Writers, build_captioner
 
 ENCODERS = {"photo": "image_cnn", "tone": "audio_sequence"}
 OPTIONS = {"image": "photo", "audio": "tone", "encoders": ENCODERS, "metric": "exact", "workers": 1}
@@ -282,6 +282,35 @@ def test_damaged_folders_are_refused(result, tmp_path):
     (place / "config.yaml").write_text(yaml.safe_dump({**config, "captioner": {**captioner, "writers": []}}))
     with pytest.raises(ModelFormatError, match="writers: expected a list"):
         fusible.load_captioner(place)
+
+
+def test_what_holds_no_captioner_is_told_without_an_error(result, tmp_path):
+    assert holds_captioner(result[1])
+    assert holds_captioner(result[1] / "model")
+    assert not holds_captioner(tmp_path)
+    (tmp_path / "config.yaml").write_text("captioner: " + "[" * 3_000 + "]" * 3_000)
+    assert not holds_captioner(tmp_path)
+    (tmp_path / "config.yaml").unlink()
+    (tmp_path / "config.yaml").symlink_to(result[1] / "model" / "config.yaml")
+    assert not holds_captioner(tmp_path)
+    (tmp_path / "config.yaml").unlink()
+    (tmp_path / "captions.json").write_text("{}")
+    (tmp_path / "model").symlink_to(result[1] / "model")
+    assert not holds_captioner(tmp_path)
+
+
+def test_a_decoder_that_takes_heads_has_those_of_the_network():
+    recipe = {
+        "decoder": "transformer", "operator": None, "width": 12, "layers": 1, "decoder_layers": 1, "sequences": (),
+        "dropout": 0.1, "modality_dropout": 0.0,
+    }  # fmt: skip
+    for heads in (1, 3, 4):
+        built = build_captioner({**recipe, "heads": heads}, {}, {"photo": 6}, 11)
+        assert (built.decoder.heads, built.heads) == (heads, heads)
+        assert built.decoder.blocks[0].heads == heads
+    assert not hasattr(
+        build_captioner({**recipe, "decoder": "lstm", "heads": 3}, {}, {"photo": 6}, 11).decoder, "heads"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -160,10 +160,13 @@ def holds_captioner(folder: str | Path) -> bool:
     import yaml
 
     place = Path(folder)
+    held = [place / name for name in ("captions.json", "config.yaml", "model", "model/config.yaml")]
+    if any(path.is_symlink() for path in held):  # which nothing that we write is, and which may lead anywhere
+        return False
     place = place / "model" if (place / "captions.json").is_file() else place
     try:
         config = yaml.safe_load((place / "config.yaml").read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return False
     return isinstance(config, dict) and KEY in config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -255,17 +256,21 @@ def build_captioner(
 ) -> Captioner:
     """Build a network from its recipe: names of decoder and operator, width, layers, heads, sequences, dropouts.
 
+    A decoder whose constructor takes `heads` has as many as the network.
+
     Raises `RegistryError` for an unknown name, `ConfigError` for a setting out of its range.
     """
-    width = int(recipe["width"])
+    width, name = int(recipe["width"]), str(recipe["decoder"])
+    known = inspect.signature(registry.get("decoders", name)).parameters
     decoder = registry.build(
         "decoders",
-        str(recipe["decoder"]),
+        name,
         vocabulary=vocabulary,
         memory=width,
         width=width,
         layers=int(recipe["decoder_layers"]),
         dropout=float(recipe["dropout"]),
+        **({"heads": int(recipe["heads"])} if "heads" in known else {}),
     )
     operator = recipe["operator"]
     return Captioner(
