@@ -2,8 +2,9 @@
 
 64 items of 49 memory tokens (a 7 by 7 map of 1,280 features) and exactly 20 words each, by a transformer decoder of
 three layers with random weights, which cost what trained ones cost. The loop is the textbook one: for every word of
-every item, `forward` over the memory and all words so far, of which the most probable next word is taken. The ways take
-turns, and medians are compared, so that other work on the machine touches all of them alike.
+every item, `forward` over the memory and all words so far, of which the most probable next word is taken; in a batch it
+does so for all items at once. The ways take turns, and the best turn of each is compared: other work on the machine
+only ever adds to what a way takes. The loop over single items, which takes half a minute, has fewer turns.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from fusible.decoders._base import SPECIALS, START, Decoder
 from fusible.decoders._generate import Generation, generate
 from fusible.types import Encoded
 
-ITEMS, WORDS, TURNS = 64, 20, 3
+ITEMS, WORDS, TURNS, LONG_TURNS = 64, 20, 9, 2
 SIZES = {"vocabulary": 4_000, "memory": 1_280, "width": 256}
 LAYERS, STEPS = 3, 49
-LOOP, CACHED = "uncached, item by item", "cached, batched"
+LOOP, BATCHED, CACHED = "uncached, item by item", "uncached, batched", "cached, batched"
 GREEDY = Generation(longest=WORDS, shortest=WORDS)
 BEAMS = Generation(beams=4, longest=WORDS, shortest=WORDS)
 
@@ -31,22 +32,24 @@ Said = list[list[int]]
 
 
 def main() -> None:
-    """Take turns, and judge the ratio of the medians, and the words."""
+    """Take turns, and judge the ratios of the best turns, and the words."""
     benchmark = Benchmark("decode", arguments(__doc__))
     args = benchmark.arguments
-    items, turns = (8, 1) if args.quick else (ITEMS, TURNS)
+    items, turns, long_turns = (8, 1, 1) if args.quick else (ITEMS, TURNS, LONG_TURNS)
     spent: dict[str, list[tuple[float, float]]] = {}
     equal: dict[str, list[float]] = {}
     for seed in args.seeds:
-        for _ in range(turns):
-            said = {}
+        said: dict[str, Said] = {}
+        for turn in range(turns):
             for name, way in ways(seed, items, args.device).items():
+                if name == LOOP and turn >= long_turns:
+                    continue
                 said[name], *seconds = timed(way)
                 spent.setdefault(name, []).append((seconds[0], seconds[1]))
             for name in comparable(said):
                 equal.setdefault(name, []).append(share_equal(said[name], said[LOOP]))
-    median = {name: np.median(seconds, axis=0) for name, seconds in spent.items()}
-    for name, (wall, processor) in median.items():
+    best = {name: np.min(seconds, axis=0) for name, seconds in spent.items()}
+    for name, (wall, processor) in best.items():
         benchmark.row(
             way=name,
             items=items,
@@ -54,11 +57,12 @@ def main() -> None:
             wall_seconds=float(wall),
             cpu_seconds=float(processor),
             words_per_second=items * WORDS / float(wall),
-            times_faster=float(median[LOOP][0] / wall) if name in equal else None,
+            times_faster=float(best[LOOP][0] / wall) if name in equal else None,
             equal_words=min(equal[name]) if name in equal else None,
         )
-    faster = float(median[LOOP][0] / median[CACHED][0])
-    benchmark.claim("times faster than the uncached loop, item by item", faster, at_least=5.0)
+    for name, how in ((LOOP, "item by item"), (BATCHED, "in a batch")):
+        faster = float(best[name][0] / best[CACHED][0])
+        benchmark.claim(f"times faster than the uncached loop, {how}", faster, at_least=5.0)
     benchmark.claim("share of words equal to those of the uncached loop", min(equal[CACHED]), at_least=1.0)
     benchmark.finish()
 
@@ -73,7 +77,7 @@ def ways(seed: int, items: int, device: str) -> dict[str, Callable[[], Said]]:
     singly = [Encoded(memory.tokens[i : i + 1], memory.mask[i : i + 1]) for i in range(items)]
     return {
         LOOP: lambda: [loop(transformer, one)[0] for one in singly],
-        "uncached, batched": lambda: loop(transformer, memory),
+        BATCHED: lambda: loop(transformer, memory),
         "cached, item by item": lambda: [generate(transformer, one, GREEDY).tokens[0] for one in singly],
         CACHED: lambda: generate(transformer, memory, GREEDY).tokens,
         "transformer, cached, 4 beams": lambda: generate(transformer, memory, BEAMS).tokens,
