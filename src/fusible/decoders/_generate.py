@@ -54,7 +54,7 @@ class Generation:
     def __post_init__(self) -> None:
         for name, (least, most) in WHOLE.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most:
+            if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
                 raise ConfigError(
                     f"generation: expected {name} from {least} to {most}, a whole number, got {_short(value)}"
                 )
@@ -74,7 +74,7 @@ class Generation:
 
 def _real(value: Any) -> float:
     """The number that a setting is; NaN, which is in no range, where it is none."""
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
+    return float("nan") if isinstance(value, bool) or not isinstance(value, Real) else float(value)
 
 
 def _short(value: Any) -> str:
