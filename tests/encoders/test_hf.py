@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from skimage import data
 
+from fusible.encoders._hf import empty_model
 from fusible.encoders._resolve import resolve
 from fusible.encoders.hf import Hf
 from fusible.errors import ConfigError, ModelFormatError, RegistryError
@@ -125,6 +127,34 @@ def test_what_is_no_model_folder_is_named(tmp_path, vit):
         resolve(f"hf:{folder}", Modality.IMAGE)
     with pytest.raises(ConfigError, match="modality must be one of text, image, audio"):
         resolve(f"hf:{folder}", Modality.VIDEO)
+
+
+def test_nothing_elsewhere_is_read_or_fetched(vit, tmp_path):
+    folder, _ = vit
+    config = json.loads((folder / "config.json").read_text())
+    for asked in ({"use_pretrained_backbone": True}, {"text_config": {"backbone": "microsoft/resnet-50"}}):
+        (folder / "config.json").write_text(json.dumps({**config, **asked}))
+        with pytest.raises(ConfigError, match="asks for what is not its own"):
+            resolve(f"hf:{folder}", Modality.IMAGE)
+        with pytest.raises(ModelFormatError, match="asks for what is not its own"):
+            empty_model({**config, **asked})
+    (folder / "config.json").write_text(json.dumps(config))
+    outside = tmp_path / "outside.safetensors"
+    (folder / "model.safetensors").rename(outside)
+    (folder / "model.safetensors").symlink_to(outside)
+    with pytest.raises(ConfigError, match="a link that leads out of the folder"):
+        resolve(f"hf:{folder}", Modality.IMAGE)
+
+
+def test_a_folder_of_the_hubs_own_cache_is_read(vit, tmp_path):
+    folder, _ = vit
+    snapshot, blobs = tmp_path / "models--a--b" / "snapshots" / "0123", tmp_path / "models--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for number, name in enumerate(("config.json", "preprocessor_config.json", "model.safetensors")):
+        (folder / name).rename(blobs / str(number))
+        (snapshot / name).symlink_to(Path("..") / ".." / "blobs" / str(number))
+    assert resolve(f"hf:{snapshot}", Modality.IMAGE).output_width
 
 
 def test_a_config_can_name_only_architectures_of_transformers():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fusible.encoders._hf_safe import check_inside, check_own, offline, read_json
 from fusible.errors import ConfigError, ModelFormatError
 from fusible.types import Modality
 
@@ -24,6 +24,7 @@ def read_folder(path: str, modality: Modality) -> tuple[dict[str, Any], torch.nn
     folder = Path(path)
     if not (folder / "config.json").is_file():
         raise ConfigError(f"hf: {path!r} is no local Hugging Face folder: expected a folder with config.json")
+    check_inside(folder)
     learned: dict[str, Any] = {"config": _json(folder / "config.json"), "pooling": _pooling(folder)}
     if modality is Modality.TEXT:
         if not (folder / "tokenizer.json").is_file():
@@ -44,11 +45,12 @@ def empty_model(config: Mapping[str, Any]) -> torch.nn.Module:
     if not isinstance(kind, str):
         raise ModelFormatError("hf: the saved configuration has no model_type; save the model again")
     try:
+        check_own(dict(config), "hf: the saved configuration")
         plain = AutoConfig.for_model(**config)
-        with torch.random.fork_rng(devices=[]):
+        with offline(), torch.random.fork_rng(devices=[]):
             build: Any = AutoModel.from_config
             model: torch.nn.Module = build(plain, trust_remote_code=False)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFormatError(f"hf: model_type {kind!r} cannot be built: {_line(error)}") from None
     return model
 
@@ -96,7 +98,7 @@ def _pretrained(folder: Path) -> torch.nn.Module:
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"hf: {str(folder)!r} has no .safetensors file; other formats can run code and are refused")
     try:
-        with quiet(), torch.random.fork_rng(devices=[]):
+        with quiet(), offline(), torch.random.fork_rng(devices=[]):
             model: torch.nn.Module = AutoModel.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
             )
@@ -115,11 +117,10 @@ def _pooling(folder: Path) -> str:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"hf: {file.name} is no JSON: {_line(error)}") from None
-    return {key: value for key, value in loaded.items() if key not in CODE_KEYS}
+    """A configuration that asks for nothing but its own, without the keys that point at code."""
+    loaded = {key: value for key, value in read_json(file).items() if key not in CODE_KEYS}
+    check_own(loaded, f"hf: {file}")
+    return loaded
 
 
 def _line(error: Exception) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 import torch
 
 from fusible.decoders._generate import MOST_TOKENS, Generation
 from fusible.encoders._hf import CODE_KEYS, processor_of, quiet
+from fusible.encoders._hf_safe import check_inside, check_own, offline, read_json
 from fusible.errors import ConfigError, FusibleError
 from fusible.types import Modality
 
@@ -26,12 +24,6 @@ KINDS = {
 CONFIGURATIONS = ("config", "generation_config", "tokenizer_config", "preprocessor_config", "processor_config")
 DROPPED = frozenset({*CODE_KEYS, "attn_implementation", "_attn_implementation", "_attn_implementation_internal"})
 """Keys of configurations that point at code, kernels or other places."""
-ELSEWHERE = frozenset(
-    {"backbone", "backbone_kwargs", "transformers_weights", "use_pretrained_backbone", "use_timm_backbone"}
-)
-"""Keys of configurations for which transformers reads, or fetches, what is not the folder's own; refused where set."""
-NESTED = 32
-"""Most levels of a configuration."""
 KEPT = (
     "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id",
     "forced_eos_token_id", "no_repeat_ngram_size", "repetition_penalty", "bad_words_ids", "suppress_tokens",
@@ -70,22 +62,6 @@ def read_captioner(folder: Path) -> Parts:
         raise ConfigError(f"{folder}: the Hugging Face folder cannot be loaded ({said}); save it again") from None
 
 
-_LOCK = RLock()
-
-
-@contextmanager
-def offline() -> Iterator[None]:
-    """With the hub out of reach, whatever asks for it; one loader at a time, as the switch is the process's."""
-    from huggingface_hub import constants
-
-    with _LOCK:
-        before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
-        try:
-            yield
-        finally:
-            constants.HF_HUB_OFFLINE = before
-
-
 def positions(network: Any) -> int:
     """Most tokens that the text decoder has positions for; a large number where it has no such limit."""
     text = network.config.get_text_config(decoder=True)
@@ -104,14 +80,11 @@ def _checked(folder: Path) -> dict[str, Any]:
     """Return the folder's configuration once the folder is known to hold what is needed, and no code."""
     if not (folder / "config.json").is_file():
         raise ConfigError(f"{folder}: expected a local Hugging Face folder with config.json, found none")
-    _refuse_outside(folder)
-    configs = {name: _plain(folder / f"{name}.json") for name in CONFIGURATIONS if (folder / f"{name}.json").is_file()}
-    for name, config in configs.items():
-        said = _keys(config, folder / f"{name}.json")
-        if "auto_map" in said:
-            raise ConfigError(f"{folder}: {name}.json asks for code of its own (auto_map), which is never run")
-        if odd := sorted(said & ELSEWHERE):
-            raise ConfigError(f"{folder}: {name}.json asks for what is not its own ({odd[0]}); save the whole model")
+    check_inside(folder)
+    files = {name: folder / f"{name}.json" for name in CONFIGURATIONS}
+    configs = {name: read_json(file) for name, file in files.items() if file.is_file()}
+    for name, found in configs.items():
+        check_own(found, f"{folder}: {name}.json")
     config = configs["config"]
     kind, classes = config.get("model_type"), config.get("architectures")
     expected = KINDS.get(kind) if isinstance(kind, str) else None
@@ -125,42 +98,6 @@ def _checked(folder: Path) -> dict[str, Any]:
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"{folder}: has no .safetensors file; other formats can run code and are refused")
     return config
-
-
-def _plain(file: Path) -> dict[str, Any]:
-    try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{file}: expected JSON: {' '.join(str(error).split())}") from None
-    if not isinstance(loaded, dict):
-        raise ConfigError(f"{file}: expected a JSON object, got {type(loaded).__name__}")
-    return loaded
-
-
-def _refuse_outside(folder: Path) -> None:
-    """Nothing that is read may lie outside of the folder, behind a link or by the path of a file of weights."""
-    held = {path.name for path in folder.iterdir()}
-    for path in sorted([*folder.iterdir(), *(folder / "additional_chat_templates").glob("*")]):
-        if path.is_symlink():
-            raise ConfigError(f"{path}: a link, expected a plain file; copy what it points to")
-    for path in sorted(folder.glob("*.safetensors.index.json")):
-        files = _plain(path).get("weight_map")
-        for file in files.values() if isinstance(files, dict) else [files]:
-            if not isinstance(file, str) or file not in held:
-                raise ConfigError(f"{path}: expected names of files of the folder, got {file!r}; save the model again")
-
-
-def _keys(config: Any, file: Path) -> set[str]:
-    """Keys that are set to something, at any depth."""
-    found: set[str] = set()
-    level = [config]
-    for _ in range(NESTED):
-        found.update(key for one in level if isinstance(one, dict) for key, value in one.items() if value)
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
-        level = [one for one in level if isinstance(one, dict | list)]
-    if level:
-        raise ConfigError(f"{file}: expected at most {NESTED} levels, got more; save the model again")
-    return found
 
 
 def _clean(value: Any) -> Any:
@@ -204,9 +141,9 @@ def _preprocessor(folder: Path) -> dict[str, Any]:
     """How pictures are prepared; of a file of its own, or within that of a processor of pictures and texts."""
     found = None
     if (folder / "preprocessor_config.json").is_file():
-        found = _plain(folder / "preprocessor_config.json")
+        found = read_json(folder / "preprocessor_config.json")
     elif (folder / "processor_config.json").is_file():
-        found = _plain(folder / "processor_config.json").get("image_processor")
+        found = read_json(folder / "processor_config.json").get("image_processor")
     if not isinstance(found, dict):
         raise ConfigError(f"{folder}: expected preprocessor_config.json, or processor_config.json; save the processor")
     name = found.get("image_processor_type") or found.get("feature_extractor_type")
