@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusible.errors import ArrayError, DataError, MissingExtraError
+from fusible.errors import ArrayError, ConfigError, DataError, MissingExtraError
 from fusible.evaluation import _meteor
 from fusible.evaluation._bleu import bleu, bleu_counts
 from fusible.evaluation._cider import KEPT
-from fusible.evaluation.captions import CiderD, caption_scores, corpus_bleu, rouge_l, tokenize
+from fusible.evaluation.captions import CiderD, caption_ratio, caption_scores, corpus_bleu, rouge_l, tokenize
 
 STORED = json.loads(Path(__file__).with_name("caption_scores.json").read_text(encoding="utf-8"))
 CANDIDATES, REFERENCES = STORED["candidates"], STORED["references"]
@@ -179,10 +179,33 @@ def test_empty_captions():
     assert found.errors.tolist() == [2, 2]
     assert found.words.tolist() == [2, 0]
     assert found.items["wer"].tolist() == [1.0, 2.0]
-    both = scores(["."], [["!"]])
+    both = scores([""], [[" "]])
     assert both.corpus["exact"] == 1.0
     assert both.corpus["wer"] == 0.0
     assert rouge_l([], [[]]) == 1.0  # as the original: one empty word each
+
+
+def test_texts_of_which_no_word_is_left_are_compared_as_they_are():
+    found = scores(["🐈", "?", " 🐈 ", "."], [["🐕"], ["!", "?"], ["🐈"], ["a dog", "!"]])
+    assert found.items["exact"].tolist() == [0.0, 1.0, 1.0, 0.0]
+    assert found.errors.tolist() == [1, 0, 0, 2]  # one error of one word is no better than two of two
+    assert found.words.tolist() == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("metric", ["cider_d", "rouge_l", "exact", "wer"])
+def test_one_metric_alone_is_that_of_all_and_runs_nothing_else(metric, monkeypatch):
+    candidates, references = [*CANDIDATES, "?", "🐈"], [*REFERENCES, ["!"], ["🐈"]]
+    found = scores(candidates, references)
+    monkeypatch.setattr("fusible.evaluation.captions.meteor_is_here", lambda: True)
+    monkeypatch.setattr("fusible.evaluation.captions.meteor", lambda *_: pytest.fail("METEOR is not needed"))
+    one = caption_ratio(candidates, references, metric)
+    np.testing.assert_allclose(one.top, found.errors if metric == "wer" else found.items[metric])
+    assert one.value == pytest.approx(found.corpus[metric])
+
+
+def test_one_metric_that_is_unknown_is_refused():
+    with pytest.raises(ConfigError, match="metric 'bleu': expected one of"):
+        caption_ratio(["a"], [["a"]], "bleu")
 
 
 def test_word_errors_choose_the_reference_of_fewest_per_word():

@@ -37,6 +37,10 @@ def test_empty_captions_have_no_ngrams():
     assert found.copied == 0.0
 
 
+def test_captions_of_which_no_word_is_left_are_copied_only_as_they_are():
+    assert diversity(["🐈", "🐕", "?", "!"], ["🐈", "? "]).copied == 1 / 2
+
+
 def test_no_captions_are_refused():
     with pytest.raises(DataError, match="got none"):
         diversity([])

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fusible.errors import ArrayError, DataError
+from fusible.errors import ArrayError, ConfigError, DataError
 from fusible.evaluation._bleu import bleu, bleu_counts
 from fusible.evaluation._cider import Cider, cider, similarity
 from fusible.evaluation._meteor import meteor, meteor_is_here
 from fusible.evaluation._ptb import tokens
 from fusible.evaluation._words import common_length, edit_distance
+from fusible.evaluation.ratio import Ratio
 
+Pairs = list[tuple[list[str], list[str]]]
+"""Words of a candidate, and of each of its references."""
 BETA = 1.2
 """Weight of recall in ROUGE-L."""
 
@@ -83,7 +86,8 @@ def caption_scores(
     """Score a candidate caption of each item against its reference captions.
 
     "exact" is whether the words are those of a reference; "wer" the word errors (inserted, deleted, replaced) per word
-    of the reference where they are fewest per word. `with_meteor` None computes METEOR where pycocoevalcap and Java
+    of the reference where they are fewest per word. Both take texts of which no word is left, such as emoji, for one
+    word each. `with_meteor` None computes METEOR where pycocoevalcap and Java
     are; True requires them. Raises `DataError` for no items or an item without references, `ArrayError` for a
     different number of candidates and references, `MissingExtraError` for METEOR that is required and absent.
 
@@ -96,12 +100,12 @@ def caption_scores(
     others = [tokenize(captions) for captions in references]
     said_words, other_words = [_words(s) for s in said], [[_words(o) for o in row] for row in others]
     counts = np.array([bleu_counts(s, row) for s, row in zip(said_words, other_words, strict=True)])
-    pairs = list(zip(said, others, strict=True))
-    edits = np.array([_errors(s, row) for s, row in pairs], dtype=float)
+    pairs = _pairs(candidates, references, said, others)
+    edits = np.array([_errors(row) for row in pairs], dtype=float)
     items = {f"bleu_{n + 1}": column for n, column in enumerate(bleu(counts).T)}
-    items["rouge_l"] = np.array([rouge_l(s, row) for s, row in pairs])
+    items["rouge_l"] = np.array([rouge_l(s, row) for s, row in zip(said, others, strict=True)])
     items["cider_d"] = cider(said_words, other_words)
-    items["exact"] = np.array([float(s in row) for s, row in pairs])
+    items["exact"] = np.array([_exact(row) for row in pairs])
     items["wer"] = edits[:, 0] / np.maximum(edits[:, 1], 1)
     corpus = {name: float(values.mean()) for name, values in items.items()}
     corpus |= {f"bleu_{n + 1}": float(value) for n, value in enumerate(corpus_bleu(counts))}
@@ -110,6 +114,27 @@ def caption_scores(
         joined = [[" ".join(o) for o in row] for row in others]
         corpus["meteor"], items["meteor"] = meteor([" ".join(s) for s in said], joined)
     return CaptionScores(corpus, items, edits[:, 0], edits[:, 1], counts)
+
+
+def caption_ratio(candidates: Sequence[str], references: Sequence[Sequence[str]], metric: str) -> Ratio:
+    """One metric of `caption_scores` alone ("cider_d", "rouge_l", "exact" or "wer"), as a ratio of sums over items.
+
+    >>> caption_ratio(["a red circle", "a square"], [["A red circle."], ["a blue square"]], "wer").value
+    0.16666666666666666
+    """
+    _check(references, candidates)
+    if metric == "cider_d":
+        return Ratio.mean(CiderD(references).score(candidates, references))
+    said, others = tokenize(candidates), [tokenize(captions) for captions in references]
+    if metric == "rouge_l":
+        return Ratio.mean(np.array([rouge_l(s, row) for s, row in zip(said, others, strict=True)]))
+    pairs = _pairs(candidates, references, said, others)
+    if metric == "exact":
+        return Ratio.mean(np.array([_exact(row) for row in pairs]))
+    if metric != "wer":
+        raise ConfigError(f"metric {metric!r}: expected one of cider_d, rouge_l, exact, wer")
+    errors, words = np.array([_errors(row) for row in pairs], dtype=float).T
+    return Ratio(errors, words)
 
 
 def corpus_bleu(counts: np.ndarray) -> np.ndarray:
@@ -131,9 +156,32 @@ def rouge_l(candidate: Sequence[str], references: Sequence[Sequence[str]]) -> fl
     return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision) if precision and recall else 0.0
 
 
-def _errors(candidate: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[int, int]:
+def _pairs(
+    candidates: Sequence[str],
+    references: Sequence[Sequence[str]],
+    said: Sequence[list[str]],
+    others: Sequence[Sequence[list[str]]],
+) -> list[Pairs]:
+    """Words of each candidate beside those of each reference; where neither has any, the texts stand for themselves.
+
+    Otherwise all emoji would be the same.
+    """
+    return [
+        [
+            (words, other) if words or other else ([text.strip()], [caption.strip()])
+            for other, caption in zip(row, captions, strict=True)
+        ]
+        for text, captions, words, row in zip(candidates, references, said, others, strict=True)
+    ]
+
+
+def _exact(pairs: Pairs) -> float:
+    return float(any(words == other for words, other in pairs))
+
+
+def _errors(pairs: Pairs) -> tuple[int, int]:
     """Word errors, and words of the reference where they are fewest per word."""
-    found = [(edit_distance(candidate, reference), len(reference)) for reference in references]
+    found = [(edit_distance(words, other), len(other)) for words, other in pairs]
     return min(found, key=lambda pair: (pair[0] / max(pair[1], 1), -pair[1]))
 
 

@@ -21,9 +21,9 @@ class Diversity:
     """What a set of captions shows, after tokenisation.
 
     `distinct_1` and `distinct_2` are different n-grams per n-gram; `vocabulary` the number of different words,
-    `mean_length` words per caption. Against training: `copied`, the share of captions that stand there word for word,
-    `novel`, the rest; `unseen`, the share of the n-grams (n = 1 to 4) that do not stand there. These are None without
-    training captions. A share of nothing is 0.
+    `mean_length` words per caption. Against training: `copied`, the share of captions that stand there word for word
+    (those of which no word is left, such as emoji: as they are), `novel`, the rest; `unseen`, the share of the n-grams
+    (n = 1 to 4) that do not stand there. These are None without training captions. A share of nothing is 0.
     """
 
     captions: int
@@ -54,8 +54,8 @@ def diversity(captions: Sequence[str], training: Sequence[str] | None = None) ->
     copied = unseen = None
     if training is not None:
         shown = tokenize(training)
-        whole = {tuple(words) for words in shown}
-        copied = sum(tuple(words) in whole for words in said) / len(said)
+        whole = set(_wholes(training, shown))
+        copied = sum(one in whole for one in _wholes(captions, said)) / len(said)
         unseen = tuple(_unseen(grams[n], {g for words in shown for g in ngrams(words, n, n)}) for n in grams)
     return Diversity(
         captions=len(said),
@@ -67,6 +67,11 @@ def diversity(captions: Sequence[str], training: Sequence[str] | None = None) ->
         novel=None if copied is None else 1.0 - copied,
         unseen=unseen,  # type: ignore[arg-type]
     )
+
+
+def _wholes(captions: Sequence[str], said: Sequence[list[str]]) -> list[tuple[str, ...] | str]:
+    """What makes captions the same: their words, or where none is left the text itself."""
+    return [tuple(words) or caption.strip() for caption, words in zip(captions, said, strict=True)]
 
 
 def _unseen(grams: Sequence[tuple[str, ...]], shown: set[tuple[str, ...]]) -> float:
