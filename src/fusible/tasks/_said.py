@@ -14,7 +14,7 @@ from fusible.errors import TargetError
 def said(column: str, cell: Any) -> list[str]:
     """Texts of a cell, without outer blanks: of a list those of its members, of a null cell none.
 
-    Whole numbers have no decimal point. Raises `TargetError` for what is no text: mappings, sets, bytes, lists of lists.
+    Whole numbers have no decimal point. Raises `TargetError` for what is no text: mappings, sets, bytes, nested lists.
 
     >>> said("answer", 2.0), said("answer", [" two ", None]), said("answer", float("nan"))
     (['2'], ['two'], [])
