@@ -14,10 +14,11 @@ from fusible.errors import DataError
 from fusible.evaluation.explanation import Saliency
 from fusible.evaluation.written import Captions, sign
 from fusible.tasks._caption_data import Material
+from fusible.tasks._caption_look import Looked, looked
 from fusible.tasks.captioner import CaptionModel
 from fusible.tasks.hf_captioner import HfCaptionModel
 from fusible.tasks.source import Source
-from fusible.tasks.writer import Author, Looked, looked
+from fusible.tasks.writer import Author
 from fusible.types import MEDIA, Media, Modality, View
 
 SHOWN = 4

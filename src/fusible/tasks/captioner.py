@@ -18,11 +18,12 @@ from fusible.data.read import read
 from fusible.decoders._generate import Generation
 from fusible.errors import ConfigError, DataError, ModelFormatError
 from fusible.tasks import pack
+from fusible.tasks._caption_look import Looked, looked
 from fusible.tasks._caption_pack import KEY, pack_author, unpack_author
 from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
 from fusible.tasks.folder import replace as put
 from fusible.tasks.source import Progress, Source, stage
-from fusible.tasks.writer import STEPS, Author, Looked, looked
+from fusible.tasks.writer import STEPS, Author
 from fusible.types import Column, Modality, Problem, View
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class CaptionModel:
     ) -> pd.DataFrame:
         """One line per row: `caption` and `confidence`, the geometric mean probability of its tokens.
 
-        `data` is a table with the columns of training, or paths of files where the model looks at one column only.
+        `data` is a table with the columns of training, or where the model looks at one column only, a list of paths,
+        or of the bytes of files.
         `settings` are those of `Generation` (beams, sample, top_p, temperature, longest, shortest, length_penalty,
         seed) in place of the model's own. Cells that cannot be read count as absent. Raises `ConfigError` for an
         unknown setting.
@@ -89,8 +91,8 @@ class CaptionModel:
     def ask(self, images: Sequence[Any], question: str, *, workers: int = 4, **settings: Any) -> tuple[str, float]:
         """The text that answers a question about pictures, and its confidence; of a model that was fitted with prompts.
 
-        One picture per column, in that order, None for one that is missing. Raises `ConfigError` for a model without
-        prompts, another number of pictures, or an empty question.
+        One picture per column, in that order, as a path or the bytes of a file, None for one that is missing. Raises
+        `ConfigError` for a model without prompts, another number of pictures, what is none, or an empty question.
         """
         prompts = [name for view in self.views if view.modality is Modality.TEXT for name in view.columns]
         media = [name for view in self.views if view.modality is not Modality.TEXT for name in view.columns]
@@ -100,7 +102,7 @@ class CaptionModel:
             raise ConfigError("question: expected words, got none; ask something")
         if len(images) != len(media):
             raise ConfigError(f"ask: expected {len(media)} files, for {', '.join(media)}, got {len(images)}")
-        cells = {name: [str(image) if image else None] for name, image in zip(media, images, strict=True)}
+        cells = {name: _cells(name, [image]) for name, image in zip(media, images, strict=True)}
         frame = self.caption(pd.DataFrame({**cells, prompts[0]: [question]}), workers=workers, **settings)
         if frame.attrs["problems"]:
             raise DataError(frame.attrs["problems"][0])
@@ -126,7 +128,11 @@ class CaptionModel:
                 raise ConfigError(f"files: the model looks at the columns {names}; give a table that has them")
             if not data:
                 raise DataError("files: expected one at least, got none")
-            data = pd.DataFrame({self.columns[0].name: list(map(str, data))})
+            data = pd.DataFrame({self.columns[0].name: _cells(self.columns[0].name, data)}, dtype=object)
+        elif isinstance(data, bytes | np.ndarray):
+            raise ConfigError(
+                f"files: expected a list of paths or bytes, got {type(data).__name__}; give a list of these"
+            )
         dataset = read(data, like=self.columns)
         return replace(dataset, views={view.name: view for view in self.views})
 
@@ -144,6 +150,16 @@ class CaptionModel:
 
     def _source(self, dataset: Dataset, rows: np.ndarray, workers: int) -> Source:
         return Source(replace(dataset, problems=[]), workers=workers, rows=rows, steps=STEPS)
+
+
+def _cells(column: str, files: Sequence[Any]) -> list[str | bytes | None]:
+    """Cells of a column of files, all of one type."""
+    cells = [str(file) if isinstance(file, Path) else file for file in files]
+    if odd := [type(cell).__name__ for cell in cells if not (cell is None or isinstance(cell, str | bytes))]:
+        raise ConfigError(f"column {column!r}: expected paths or the bytes of files, got {odd[0]}; write it to a file")
+    if len({type(cell) for cell in cells if cell is not None}) > 1:
+        raise ConfigError(f"column {column!r}: expected all paths or all bytes, got both; give files of one type")
+    return cells
 
 
 def changed(settings: Generation, others: Mapping[str, Any]) -> Generation:
@@ -240,8 +256,3 @@ def write_result(result: Captions, place: Path, extras: Sequence[tuple[str, str]
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
-
-
-def is_media(model: CaptionModel) -> bool:
-    """Whether the model looks at one column of files, so that it can be given files."""
-    return len(model.columns) == 1 and model.views[0].modality is not Modality.TEXT

@@ -20,7 +20,7 @@ from fusible.networks._captioner import Captioner
 from fusible.tasks.source import Source
 from fusible.training.feed import Feed
 from fusible.training.loop import collate
-from fusible.types import Encoded, Modality, View
+from fusible.types import Encoded, Modality, View, ViewBatch
 
 STEPS = 128
 """Most tokens of an item that a decoder reads."""
@@ -43,21 +43,6 @@ class Written:
     attention: list[np.ndarray]
 
 
-@dataclass(slots=True)
-class Looked:
-    """One text with its words, and per view where the writer looked for each: `weights` {view: (words, tokens)}.
-
-    `whole` {view: (words,)} is what went to the view as a whole, `fused` (words,) to what fusion made of all.
-    """
-
-    text: str
-    confidence: float
-    words: list[str]
-    weights: dict[str, np.ndarray]
-    whole: dict[str, np.ndarray]
-    fused: np.ndarray
-
-
 class Author(ABC):
     """Writes of the rows of a source; a leaf says what it reads of them, and how it decodes that."""
 
@@ -69,7 +54,7 @@ class Author(ABC):
     @property
     @abstractmethod
     def fit_seconds(self) -> float:
-        """How long training took, of all that it needs."""
+        """How long all training took, of all that it needs; 0 where it was loaded."""
 
     @abstractmethod
     def feeds(self, source: Source) -> Any:
@@ -85,7 +70,11 @@ class Author(ABC):
 
     @abstractmethod
     def parameters(self) -> int:
-        """Number of parameters that were trained."""
+        """Number of parameters of its networks, with those of encoders that were trained along."""
+
+    @abstractmethod
+    def to(self, device: str) -> None:
+        """Put its networks where they are to write."""
 
     def write(self, source: Source, rows: np.ndarray, settings: Generation, first: int = 0) -> Written:
         """Write of rows of a source; a row without any view is written of as well as what is learned allows.
@@ -93,6 +82,7 @@ class Author(ABC):
         `first` is the number of the first row where a table is written of in parts: texts drawn do not depend on them.
         """
         feeds = self.feeds(source)
+        self.to(source.device)
         parts = [self.generate(feeds, rows[i : i + ROWS], settings, first + i) for i in range(0, len(rows), ROWS)]
         confidence = np.concatenate([part.confidence for part in parts]) if parts else np.zeros(0)
         tokens = [one for part in parts for one in part.tokens]
@@ -102,7 +92,10 @@ class Author(ABC):
 
 @dataclass(slots=True)
 class Writer(Author):
-    """A captioner and all that it needs to read rows and write texts; `live` views are encoded within the network."""
+    """A captioner and all that it needs to read rows and write texts.
+
+    `live` views are encoded within the network; `hidden` ones count as absent, in training and when it writes.
+    """
 
     name: str
     views: tuple[View, ...]
@@ -113,23 +106,29 @@ class Writer(Author):
     live: tuple[str, ...] = ()
     longest: int = 30
     info: dict[str, Any] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
     @property
     def fit_seconds(self) -> float:
-        """How long training took."""
-        return float(self.info["seconds"])
+        """How long all training took, also what was not kept of it; 0 where it was loaded."""
+        return float(self.info.get("seconds", 0.0))
 
     def feeds(self, source: Source) -> dict[str, Feed]:
         """One feed per view: decoded where the network encodes, sequences of encodings elsewhere."""
-        return {view.name: sequence_feed(source, view, self.encoders[view.name]) for view in self.views}
+        feeds = {view.name: sequence_feed(source, view, self.encoders[view.name]) for view in self.views}
+        return feeds | {name: replace(feeds[name], ids=np.full_like(feeds[name].ids, -1)) for name in self.hidden}
 
     def read(self, feeds: Mapping[str, Feed], rows: np.ndarray) -> tuple[Encoded, torch.Tensor]:
         """Memory of a batch of rows, and whether each row shows this writer something: (rows,), 0 or 1."""
         self.network.eval()
-        batches = collate(feeds, rows)
+        batches = self.batches(feeds, rows)
         media = [view.name for view in self.views if view.modality is not Modality.TEXT]
         seen = torch.stack([batches[name].presence for name in media], dim=1).any(dim=1)
         return self.network.memory(batches), seen.float()
+
+    def batches(self, feeds: Mapping[str, Feed], rows: np.ndarray) -> dict[str, ViewBatch]:
+        """A batch of rows of every view, where the network is."""
+        return collate(feeds, rows, str(self.network.kinds.device))
 
     @torch.inference_mode()
     def generate(self, feeds: Mapping[str, Feed], rows: np.ndarray, settings: Generation, first: int) -> Generated:
@@ -139,7 +138,7 @@ class Writer(Author):
     @torch.inference_mode()
     def places(self, source: Source, row: np.ndarray) -> list[Place]:
         """The fused token first where there is one; then each view's vector and its steps."""
-        batches = collate(self.feeds(source), row)
+        batches = self.batches(self.feeds(source), row)
         found: list[Place] = [("", None)] if self.network.operator is not None else []
         for view in self.views:
             steps = self.network.steps(batches[view.name], view.name) * batches[view.name].index.shape[1]
@@ -147,8 +146,12 @@ class Writer(Author):
         return found
 
     def parameters(self) -> int:
-        """Number of parameters that were trained."""
+        """Number of parameters of the network, with those of encoders that were trained along."""
         return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def to(self, device: str) -> None:
+        """Put the network where it is to write."""
+        self.network.to(device)
 
 
 @dataclass(slots=True)
@@ -200,38 +203,10 @@ class Writers(Author):
         """Those of all members."""
         return sum(member.parameters() for member in self.members)
 
-
-def looked(author: Author, source: Source, settings: Generation, place: int = 0, first: int = 0) -> Looked:
-    """Write of one row of a source, and bring attention together by words and views; `first` as in `Author.write`."""
-    row = np.array([place])
-    written = author.write(source, row, settings, first)
-    words, joined = words_of(author.vocabulary, written.tokens[0], written.attention[0])
-    places = author.places(source, row)
-    steps = {view.name: 1 + max(s for n, s in places if n == view.name and s is not None) for view in author.views}
-    weights = {name: np.zeros((len(words), number)) for name, number in steps.items()}
-    whole = {name: np.zeros(len(words)) for name in ["", *steps]}
-    for column, (name, step) in zip(joined.T, places, strict=True):
-        if step is None:
-            whole[name] += column
-        else:
-            weights[name][:, step] += column
-    fused = whole.pop("")
-    return Looked(written.texts[0], float(written.confidence[0]), words, weights, whole, fused)
-
-
-def words_of(vocabulary: Vocabulary, tokens: list[int], attention: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Tokens joined to words, each with the mean attention of its tokens: words, and (words, memory steps)."""
-    words: list[str] = []
-    held: list[list[int]] = []
-    for place, piece in enumerate(vocabulary.pieces(tokens)):
-        if not words or piece[:1].isspace():
-            words.append("")
-            held.append([])
-        words[-1] += piece
-        held[-1].append(place)
-    steps = attention.shape[1] if attention.ndim == 2 else 0
-    mean = np.stack([attention[places].mean(axis=0) for places in held]) if held else np.zeros((0, steps))
-    return [word.strip() for word in words], mean
+    def to(self, device: str) -> None:
+        """Put all members where they are to write."""
+        for member in self.members:
+            member.to(device)
 
 
 def sequence_feed(source: Source, view: View, encoder: Encoder) -> Feed:
@@ -242,7 +217,7 @@ def sequence_feed(source: Source, view: View, encoder: Encoder) -> Feed:
     feed = source.feed(view, encoder, encoded=encoder.frozen, tokens=encoder.steps == 1)
     if encoder.steps == 1 or feed.features is None:
         return feed
-    tokens = feed.features.reshape(len(feed.features), encoder.steps, -1)
+    tokens = feed.features.reshape(len(feed.features), encoder.steps, width_of(encoder))
     return replace(feed, features=tokens.mean(axis=1), tokens=tokens, mask=np.ones(tokens.shape[:2], bool))
 
 
