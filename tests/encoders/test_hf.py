@@ -129,7 +129,7 @@ def test_what_is_no_model_folder_is_named(tmp_path, vit):
         resolve(f"hf:{folder}", Modality.VIDEO)
 
 
-def test_nothing_elsewhere_is_read_or_fetched(vit, tmp_path):
+def test_nothing_elsewhere_is_read_or_fetched(vit, tmp_path_factory):
     folder, _ = vit
     config = json.loads((folder / "config.json").read_text())
     for asked in ({"use_pretrained_backbone": True}, {"text_config": {"backbone": "microsoft/resnet-50"}}):
@@ -139,7 +139,7 @@ def test_nothing_elsewhere_is_read_or_fetched(vit, tmp_path):
         with pytest.raises(ModelFormatError, match="asks for what is not its own"):
             empty_model({**config, **asked})
     (folder / "config.json").write_text(json.dumps(config))
-    outside = tmp_path / "outside.safetensors"
+    outside = tmp_path_factory.mktemp("outside") / "model.safetensors"
     (folder / "model.safetensors").rename(outside)
     (folder / "model.safetensors").symlink_to(outside)
     with pytest.raises(ConfigError, match="a link that leads out of the folder"):

@@ -1,8 +1,12 @@
 """Captioning end to end: what is learned of pictures and sounds, what it is compared with, and what is refused."""
 
+import copy
 import json
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +14,23 @@ import pytest
 from _told import told
 
 import fusible
-from fusible.decoders._generate import Generation
+from fusible.data.read import read
+from fusible.decoders._generate import Generated, Generation
+from fusible.decoders._vocabulary import Vocabulary
+from fusible.encoders._resolve import resolve
 from fusible.errors import ConfigError, DataError, FusibleError, ModelFormatError, RegistryError, SchemaError
+from fusible.evaluation.ratio import Ratio
+from fusible.evaluation.written import WriterResult
+from fusible.tasks import _caption_critic, _caption_examples, _caption_tune, captioning
+from fusible.tasks._caption_data import columns_of, material, note_rows
+from fusible.tasks._caption_tune import tune
+from fusible.tasks._caption_verdict import chosen_of
 from fusible.tasks.captioner import CaptionModel, holds_captioner
 from fusible.tasks.captioning import fit_captions
-from fusible.tasks.writer import Writers, build_captioner
+from fusible.tasks.source import Source
+from fusible.tasks.writer import Author, Writer, Writers, build_captioner, sequence_feed, width_of
+from fusible.training.loop import TrainSettings
+from fusible.types import Column, Modality, Role, View
 
 ENCODERS = {"photo": "image_cnn", "tone": "audio_sequence"}
 OPTIONS = {"image": "photo", "audio": "tone", "encoders": ENCODERS, "metric": "exact", "workers": 1}
@@ -75,6 +91,7 @@ def test_a_saved_model_writes_the_same(result):
     for settings in ({}, {"beams": 1}, {"sample": True, "seed": 3}):
         one, other = found.model.caption(frame, **settings), loaded.caption(frame, **settings)
         pd.testing.assert_frame_equal(one, other)
+    assert loaded.writer.fit_seconds == 0.0 < found.model.writer.fit_seconds
 
 
 def test_alone_is_as_among_many_and_one_beam_is_greedy(result):
@@ -103,6 +120,27 @@ def test_views_may_be_missing_when_it_writes(result):
     assert any("photo" in line for line in written.attrs["problems"])
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_view_may_be_missing_in_all_rows(result, rows):
+    model = result[0].model
+    frame = told(rows).drop(columns=["said", "split"])
+    frame["tone"] = None
+    written = model.caption(frame)
+    assert written["caption"].str.len().gt(0).all()
+    assert model.look(frame).text == written["caption"][0]
+
+
+@pytest.mark.parametrize("name", ["audio_sequence", "video_sequence"])
+def test_sequences_of_no_item_keep_their_shape(name):
+    encoder = resolve(name, Modality(name.partition("_")[0]))
+    view = View("heard", encoder.modality, ("heard",))
+    column = Column("heard", encoder.modality, Role.INPUT, "test")
+    source = Source(read(pd.DataFrame({"heard": [None, None]}), like=[column]))
+    feed = sequence_feed(source, view, encoder)
+    assert encoder.steps > 1
+    assert feed.tokens.shape == (0, encoder.steps, width_of(encoder))
+
+
 def test_where_it_looked(result):
     model = result[0].model
     frame = told(12).drop(columns=["said", "split"])
@@ -115,6 +153,25 @@ def test_where_it_looked(result):
     np.testing.assert_allclose(total, 1.0, atol=1e-4)
     with pytest.raises(DataError, match="row 12: the table has rows 0 to 11"):
         model.look(frame, 12)
+
+
+def test_it_computes_where_the_source_says(result, monkeypatch):
+    writer = copy.deepcopy(result[0].model.writer)
+    column = result[0].model.read(told(2).drop(columns=["said", "split"]))
+    source = Source(column, workers=1)
+    feeds, rows = writer.feeds(source), np.arange(2)
+    moved = []
+    monkeypatch.setattr(Writer, "to", lambda self, device: moved.append(device))
+    writer.write(source, rows, Generation())
+    assert moved == ["cpu"]
+    monkeypatch.undo()
+    writer.to("meta")  # no arithmetic: only where things are
+    batches = writer.batches(feeds, rows)
+    assert {batch.index.device.type for batch in batches.values()} == {"meta"}
+    said = Generated([[5, 6], [7]], [[0.0], [0.0]], [])
+    texts = _caption_critic._texts(said, 2, "meta")
+    assert texts.index.device.type == texts.tensors["ids"].device.type == "meta"
+    assert _caption_critic._texts(said, 2, "cpu").tensors["ids"].tolist() == [[1, 5, 6], [1, 7, 2]]
 
 
 def test_references_of_an_item_are_gathered_and_stay_in_one_part():
@@ -132,6 +189,79 @@ def test_several_text_columns_are_references():
     )
     assert {len(refs) for refs in found.references} == {1, 2}
     assert found.settings["design"]["decoder"] == "lstm"
+
+
+@dataclass
+class Watched:
+    """What was done while a table with gaps was fitted: writers by name, what they wrote by, rows they were shown."""
+
+    found: Any
+    frame: Any
+    writers: dict = field(default_factory=dict)
+    taught: dict = field(default_factory=dict)
+    longest: list = field(default_factory=list)
+    criticised: dict = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def gaps():
+    """A fit where half of the training photos are missing, and what goes without one is said in more words."""
+    frame = told(48)
+    gone = (frame["split"] == "train") & (frame.index % 2 == 0)
+    frame.loc[gone, "photo"] = None
+    frame.loc[gone, "said"] += " and nothing else that anyone could see or hear"
+    watched = Watched(None, frame)
+    fit, step, write = captioning.fit_writer, _caption_critic._step, Author.write
+
+    def fitted(found, name, *args, **options):
+        watched.writers[name] = writer = fit(found, name, *args, **options)
+        watched.taught[name] = writer.fit_seconds
+        return writer
+
+    def stepped(writer, feeds, rows, *args):
+        watched.criticised.setdefault(writer.name, set()).update(rows.tolist())
+        step(writer, feeds, rows, *args)
+
+    def written(author, source, rows, settings, first=0):
+        watched.longest.append((author.name, author.longest, settings.longest))
+        return write(author, source, rows, settings, first)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(captioning, "fit_writer", fitted)
+        patch.setattr(_caption_critic, "_step", stepped)
+        patch.setattr(Author, "write", written)
+        watched.found = fit_captions(frame, "said", epochs=1, self_critical=1, beams=1, **OPTIONS)
+    return watched
+
+
+def test_the_blind_decoder_is_trained_as_the_others_are(gaps):
+    blind, fused = gaps.writers["blind decoder"], gaps.writers["fused:concat"]
+    assert blind.info["pairs"] == fused.info["pairs"] == 32 > gaps.writers["single:photo"].info["pairs"]
+    assert len(blind.info["self_critical"]) == 2
+    assert gaps.criticised["blind decoder"] == gaps.criticised["fused:concat"]
+    assert len(set(gaps.found.row("blind decoder").texts)) == 1
+
+
+def test_self_critical_training_shows_no_row_without_the_view(gaps):
+    train = gaps.frame[gaps.frame["split"] == "train"]
+    assert gaps.criticised["single:tone"] == set(train.index)
+    assert gaps.criticised["single:photo"] == set(train.index[train["photo"].notna()])
+
+
+def test_each_writes_as_long_as_its_own_texts(gaps):
+    known = {name: (own, given) for name, own, given in gaps.longest}
+    assert known["single:photo"][0] < known["single:tone"][0]
+    assert all(own == given for _, own, given in gaps.longest)
+    chosen = gaps.found.model.writer.longest
+    assert gaps.found.settings["generation"]["longest"] == gaps.found.model.settings.longest == chosen
+
+
+def test_what_training_took_is_counted_whole(gaps):
+    for name, taught in gaps.taught.items():
+        row = gaps.found.row(name)
+        assert row.fit_seconds == gaps.writers[name].fit_seconds > taught
+        assert row.parameters == gaps.writers[name].parameters()
+    assert gaps.found.row("most frequent").parameters == 0
 
 
 def test_self_critical_training_keeps_the_best_epoch():
@@ -155,20 +285,53 @@ def test_tuning_trains_a_pretrained_encoder_and_is_saved(tmp_path):
     loaded = fusible.load_captioner(found.model.save(tmp_path / "model"))
     frame = told(24).drop(columns=["said", "split"])
     pd.testing.assert_frame_equal(loaded.caption(frame), found.model.caption(frame))
+
+
+def test_tuning_leaves_a_writer_that_it_cannot_tune_as_it_is(result):
+    writer = result[0].model.writer
+    assert tune(None, writer, TrainSettings()) is writer
+
+
+def test_tuning_that_is_not_kept_has_taken_its_time(result, monkeypatch):
+    writer = copy.copy(result[0].model.writer)
+    writer.info = {"seconds": 1.5, "valid_loss": 1.0}
+    encoder = writer.encoders["photo"]
+    monkeypatch.setattr(type(encoder), "thaw", lambda self: None, raising=False)
+    monkeypatch.setattr(_caption_tune, "_tunable", lambda one: one is encoder)
+    monkeypatch.setattr(_caption_tune, "teach", lambda _, other, *__: other.info.update(valid_loss=2.0, seconds=3.0))
+    assert tune(None, writer, TrainSettings()) is writer
+    assert writer.fit_seconds == 4.5
+    assert not writer.info["tuned"]["kept"]
+
+
+def test_what_cannot_be_tuned_is_refused_before_training(monkeypatch):
+    monkeypatch.setattr(captioning, "fit_writer", lambda *_, **__: pytest.fail("it was trained"))
     with pytest.raises(ConfigError, match="tune: no encoder has pretrained weights"):
-        fit_captions(told(24), "said", audio="tone", encoders={"tone": "audio_sequence"}, epochs=1, tune=True)
+        fit_captions(told(24), "said", epochs=1, tune=True, **OPTIONS)
 
 
 def test_a_prompt_is_read_with_the_picture(tmp_path):
     frame = told(120)
-    frame["asked"] = np.where(np.arange(120) % 2, "which colour?", "what shape?")
+    shape = np.arange(120) % 12 < 6
+    frame["asked"] = np.where(shape, "what shape?", "which colour?")
     colours = [text.split()[1] for text in frame["said"]]
-    frame["reply"] = [colour if i % 2 else "square" for i, colour in enumerate(colours)]
+    frame["reply"] = np.where(shape, "square", colours)
     found = fit_captions(
         frame, "reply", image="photo", prompt="asked", epochs=30, metric="exact", workers=1,
         encoders={"photo": "image_cnn", "asked": "text_gru"},
     )  # fmt: skip
-    assert found.row("single:photo").metrics["exact"] > found.row("blind decoder").metrics["exact"] + 0.2
+    blind = found.row("blind decoder")
+    assert found.row("single:photo").metrics["exact"] > blind.metrics["exact"] + 0.1
+    asked = {"square": set(), "colour": set()}
+    for text, (reply,) in zip(blind.texts, found.references, strict=True):
+        asked["square" if reply == "square" else "colour"].add(text)
+    assert asked["square"] == {"square"}  # it reads the question
+    assert len(asked["colour"]) == 1  # and sees no picture
+    said, sure = found.model.ask([frame["photo"][6]], "which colour?")
+    alone = found.model.caption(frame[["photo", "asked"]].iloc[[6]])
+    assert (said, sure) == (alone["caption"][0], pytest.approx(alone["confidence"][0], abs=1e-5))
+    with pytest.raises(ConfigError, match="column 'photo': expected paths or the bytes of files, got ndarray"):
+        found.model.ask([np.zeros((4, 4, 3))], "which colour?")
     assert fusible.load_captioner(found.model.save(tmp_path / "m")).caption(frame)["caption"].str.len().gt(0).all()
 
 
@@ -195,6 +358,43 @@ def test_a_text_of_ten_thousand_words_is_cut():
     assert any("longer than 256 tokens" in note for note in found.notes)
 
 
+def test_only_texts_that_are_cut_are_noted():
+    vocabulary = Vocabulary.learn(["a a a"])
+    texts = [" ".join(["a"] * number) for number in (255, 256, 257)]
+    assert [len(vocabulary.encode(text)) - 2 for text in texts] == [255, 256, 257]
+    nothing = np.zeros(0, int)
+    found = SimpleNamespace(
+        pairs=lambda part: (nothing, texts if part == "train" else []),
+        rows_of=lambda _: nothing,
+        items=nothing,
+        notes=[],
+    )
+    note_rows(found, vocabulary)
+    assert found.notes == ["1 texts longer than 256 tokens are cut there for learning"]
+
+
+def test_test_inputs_that_training_shows_are_counted():
+    frame = told(18)
+    frame.loc[[5, 11], "photo"] = frame.loc[[0, 1], "photo"].to_numpy()
+    found = fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=1, workers=1)
+    assert found.notes == ["2 test inputs also stand in training"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "first"),
+    [
+        (lambda text: [f"{text} {place}" for place in range(5)], "a white square with a high tone 0"),
+        (len, "31"),
+    ],
+)
+def test_texts_may_be_lists_and_numbers(cell, first):
+    frame = told(18)
+    frame["said"] = [cell(text) for text in frame["said"]]
+    found = material(frame, ["said"], columns_of({"image": "photo", "audio": None, "video": None, "prompt": None}))
+    assert found.texts[0][0] == first
+    assert {len(texts) for texts in found.texts} == {1 if first == "31" else 5}
+
+
 def test_rows_without_a_text_are_left_out_and_counted():
     frame = told(60)
     frame.loc[[0, 1], "said"] = [None, "  "]
@@ -210,6 +410,9 @@ def test_rows_without_a_text_are_left_out_and_counted():
         ({"image": None}, ConfigError, "inputs: expected a column of pictures"),
         ({"image": ["photo", "photo"]}, ConfigError, "named twice"),
         ({"image": "said"}, ConfigError, "both read and written"),
+        ({"audio": "photo"}, ConfigError, "column 'photo': expected one kind of input, got image and audio"),
+        ({"prompt": "photo"}, ConfigError, "column 'photo': expected one kind of input, got image and prompt"),
+        ({"beams": 0}, ConfigError, "expected beams from 1"),
         ({"decoder": "gru"}, RegistryError, "no part of decoders is called 'gru'"),
         ({"operator": "conkat"}, RegistryError, "did you mean concat"),
         ({"metric": "bleu"}, ConfigError, "metric 'bleu': expected one of"),
@@ -224,6 +427,40 @@ def test_what_cannot_be_used_is_refused_in_a_line(changed, error, message):
     with pytest.raises(error, match=message) as caught:
         fit_captions(told(18), **given)
     assert "\n" not in str(caught.value)
+
+
+def test_a_video_may_be_a_sound_too():
+    given = {"image": None, "audio": "clip", "video": "clip", "prompt": None}
+    assert columns_of(given)["audio"] == columns_of(given)["video"] == ["clip"]
+
+
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_a_part_of_which_nothing_can_be_read_is_refused_before_training(part, monkeypatch):
+    monkeypatch.setattr(captioning, "fit_writer", lambda *_, **__: pytest.fail("it was trained"))
+    frame = told(18)
+    here = frame["split"] == part
+    frame.loc[here, "photo"] = [b"no picture %d" % place for place in range(here.sum())]
+    with pytest.raises(DataError, match=rf"the {part} part\b.*that can be read") as caught:
+        fit_captions(frame, "said", image="photo", encoders={"photo": "image_cnn"}, epochs=1, workers=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_writer_without_a_validation_score_is_never_chosen():
+    rows = [WriterResult("single:a", "single", {}), WriterResult("single:b", "single", {}, valid=0.9)]
+    assert chosen_of(rows, "wer") == "single:b"
+    with pytest.raises(ValueError, match="empty"):
+        chosen_of(rows[:1], "wer")
+
+
+def test_an_example_has_the_score_that_it_is_ranked_by(monkeypatch):
+    monkeypatch.setattr(_caption_examples, "_seen", lambda *_: {})
+    found = SimpleNamespace(rows_of=lambda _: np.arange(2), references=lambda _: [["?"], ["a dog"]])
+    ratios = {"wer": Ratio(np.array([2.0, 1.0]), np.array([0.0, 2.0]))}
+    row = WriterResult("one", "single", {}, ratios=ratios, texts=["a cat", "a cat"], confidence=[0.5, 0.5])
+    shown = _caption_examples.examples(found, None, row, row, "wer", None, 0)
+    assert [(one["kind"], one["said"], one["score"]) for one in shown] == [
+        ("worst", "a cat", 2.0), ("worst", "a cat", 0.5),
+    ]  # fmt: skip
 
 
 def test_no_text_at_all_is_refused():
@@ -351,6 +588,27 @@ def test_writers_of_single_views_write_together(together):
     assert model.caption(frame)["confidence"][0] == pytest.approx(alone["confidence"][0], abs=1e-5)
     assert [view.name for view in loaded.views] == ["photo", "tone"]
     assert model.writer.parameters() == photo.parameters() + tone.parameters()
+
+
+def test_files_are_paths_or_bytes(together, tmp_path):
+    model = together[0]
+    photo = next(member for member in model.writer.members if member.views[0].name == "photo")
+    alone = CaptionModel(photo, model.columns[:1], model.settings)
+    frame = told(2)[["photo"]]
+    paths = [tmp_path / f"{place}.png" for place in range(2)]
+    for path, cell in zip(paths, frame["photo"], strict=True):
+        path.write_bytes(cell)
+    said = alone.caption(frame)
+    pd.testing.assert_frame_equal(alone.caption(list(frame["photo"])), said)
+    pd.testing.assert_frame_equal(alone.caption(paths), said)
+    assert len(alone.caption([None])) == 1
+    for odd, message in (
+        ([np.zeros((4, 4, 3))], "expected paths or the bytes of files, got ndarray"),
+        ([paths[0], frame["photo"][1]], "expected all paths or all bytes"),
+        (frame["photo"][0], "expected a list of paths or bytes, got bytes"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            alone.caption(odd)
 
 
 def test_where_writers_of_several_views_looked(together):

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fusible.data.cache import ArrayCache
 from fusible.data.dataset import Dataset
 from fusible.data.read import read
 from fusible.data.split import Split, make_split
+from fusible.decoders._base import END
+from fusible.decoders._vocabulary import Vocabulary
 from fusible.errors import ConfigError, DataError
+from fusible.tasks._said import said
 from fusible.tasks.align import blocks_of
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.writer import STEPS
@@ -71,13 +75,17 @@ class Material:
 
 
 def columns_of(given: Mapping[str, str | Sequence[str] | None]) -> dict[str, list[str]]:
-    """Input columns by kind, each a list; raises where none is named, or one twice in a kind."""
+    """Input columns by kind, each a list; raises where none is named, or one twice: only videos may be sounds too."""
     found = {kind: [value] if isinstance(value, str) else list(value or ()) for kind, value in given.items()}
     if not any(found[kind] for kind in KINDS if kind != "prompt"):
         raise ConfigError("inputs: expected a column of pictures, sounds or videos, got none; name one, as --image COL")
     for kind, names in found.items():
         if len(set(names)) < len(names):
             raise ConfigError(f"--{kind}: a column is named twice, got {', '.join(names)}; name each once")
+    for name in {name for names in found.values() for name in names}:
+        kinds = [kind for kind, names in found.items() if name in names]
+        if len(kinds) > 1 and set(kinds) != {"audio", "video"}:
+            raise ConfigError(f"column {name!r}: expected one kind of input, got {' and '.join(kinds)}; name it once")
     return found
 
 
@@ -93,7 +101,10 @@ def material(
     cache: str | Path | ArrayCache | None = None,
     progress: Progress | None = None,
 ) -> Material:
-    """Read the table; only named columns are inputs. Rows that show the same thing stay in one part of the split."""
+    """Read the table; only named columns are inputs.
+
+    Where the table has no split of its own, rows that share an item stay in one part: see `blocks_of`.
+    """
     if not texts:
         raise ConfigError("text: expected a column of texts to learn from, got none; name one, as --text COL")
     modalities = {name: str(kind) for kind in ("image", "video") for name in inputs[kind]}
@@ -106,24 +117,44 @@ def material(
     dataset = replace(dataset, views={view.name: view for view in views})
     store = cache if isinstance(cache, ArrayCache) else ArrayCache(Path(cache) if cache is not None else None)
     source = Source(dataset, cache=store, workers=workers or 4, device=device, progress=progress, steps=STEPS)
-    cells = dataset.to_pandas(list(texts))
-    said = [_said(cells.iloc[row].tolist()) for row in range(dataset.rows)]
-    written = np.array(["text" if one else None for one in said], dtype=object)
-    if not any(said):
+    held = _texts(dataset.to_pandas(list(texts)))
+    written = np.array(["text" if one else None for one in held], dtype=object)
+    if not any(held):
         raise DataError(f"column {texts[0]!r}: no row has a text; expected texts to learn from")
     blocks, repeated = blocks_of(source, views)
     split = make_split(dataset, written, seed=seed, groups=blocks if repeated else None)
     items = np.unique(np.concatenate([source.data(v).ids for v in views], axis=1), axis=0, return_inverse=True)[1]
-    found = Material(source, views, split, items.reshape(-1), said)
-    bare = sum(not one for one in said)
+    found = Material(source, views, split, items.reshape(-1), held)
+    bare = sum(not one for one in held)
     if bare:
         found.notes.append(f"{bare} rows without a text are left out of training and of scores")
     return found
 
 
-def _said(cells: Sequence[Any]) -> list[str]:
-    """The texts of a row's cells, without those that say nothing."""
-    return [text for cell in cells if isinstance(cell, str) and (text := cell.strip())]
+def check_parts(found: Material) -> None:
+    """Refuse a part of the split in which nothing could be read; called once encoders have read all items."""
+    for part in found.split.parts:
+        if not len(found.rows_of(part)):
+            raise DataError(
+                f"the {part} part: expected rows with a text and an input that can be read, got none; "
+                "mend its files, or give it other rows"
+            )
+
+
+def note_rows(found: Material, vocabulary: Vocabulary) -> None:
+    """Note how many texts are cut for learning, and how many test inputs training shows too."""
+    texts = [text for part in ("train", "valid") for text in found.pairs(part)[1]]
+    if long := sum(int(vocabulary.encode(text, LONGEST)[-1]) != END for text in texts):
+        found.notes.append(f"{long} texts longer than {LONGEST} tokens are cut there for learning")
+    test, train = (set(found.items[found.rows_of(part)].tolist()) for part in ("test", "train"))
+    if shared := len(test & train):
+        found.notes.append(f"{shared} test inputs also stand in training")
+
+
+def _texts(cells: pd.DataFrame) -> list[list[str]]:
+    """The texts of each row, of all its cells."""
+    names, rows = list(map(str, cells)), cells.itertuples(index=False, name=None)
+    return [[text for name, cell in zip(names, row, strict=True) for text in said(name, cell)] for row in rows]
 
 
 def _views(dataset: Dataset, inputs: Mapping[str, list[str]], joined: Mapping[str, Sequence[str]]) -> tuple[View, ...]:

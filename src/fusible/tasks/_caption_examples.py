@@ -12,7 +12,7 @@ from fusible.data.media import decode_image, decode_video
 from fusible.decoders._generate import Generation
 from fusible.errors import DataError
 from fusible.evaluation.explanation import Saliency
-from fusible.evaluation.written import Captions, sign
+from fusible.evaluation.written import WriterResult, sign
 from fusible.tasks._caption_data import Material
 from fusible.tasks._caption_look import Looked, looked
 from fusible.tasks.captioner import CaptionModel
@@ -28,41 +28,52 @@ MOST_WORDS = 16
 """Words of an example whose attention is kept."""
 
 
-def examples(found: Material, writer: Author, result: Captions, settings: Generation) -> list[dict[str, Any]]:
-    """Test inputs with texts of the chosen writer and of the best baseline, references, pictures and attention."""
-    row = result.row(result.chosen)
-    ratio = row.ratios[result.metric]
-    scores = sign(result.metric) * ratio.top / np.where(ratio.bottom > 0, ratio.bottom, 1.0)
-    order = np.argsort(scores, kind="stable")
-    drawn = np.random.default_rng(result.seed).permutation(len(order))
+def examples(
+    found: Material,
+    author: Author,
+    row: WriterResult,
+    rival: WriterResult,
+    metric: str,
+    settings: Generation,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Test inputs with texts of an author and of the best baseline, references, pictures and attention.
+
+    `row` and `rival` are what these two were scored.
+    """
+    ratio, rows, references = row.ratios[metric], found.rows_of("test").tolist(), found.references("test")
+    scores = ratio.top / np.where(ratio.bottom > 0, ratio.bottom, 1.0)
+    order = np.argsort(sign(metric) * scores, kind="stable")
+    drawn = np.random.default_rng(seed).permutation(len(order))
     kinds = {"worst": order, "best": order[::-1], "drawn": drawn}
     taken: set[int] = set()
     shown = []
     for kind, places in kinds.items():
         fresh = [int(place) for place in places if int(place) not in taken][:SHOWN]
         taken.update(fresh)
-        shown += [_example(found, writer, result, settings, kind, place) for place in fresh]
+        shown += [
+            {
+                "kind": kind,
+                "said": row.texts[place],
+                "confidence": row.confidence[place],
+                "score": float(scores[place]),
+                "references": references[place],
+                "rival": rival.texts[place],
+                **_seen(found, author, settings, rows[place]),
+            }
+            for place in fresh
+        ]
     return shown
 
 
-def _example(
-    found: Material, writer: Author, result: Captions, settings: Generation, kind: str, place: int
-) -> dict[str, Any]:
-    table_row = int(found.rows_of("test")[place])
-    row, rival = result.row(result.chosen), result.row(result.rival)
-    ratio = row.ratios[result.metric]
-    seen = looked(writer, found.source, settings, table_row)
+def _seen(found: Material, author: Author, settings: Generation, row: int) -> dict[str, Any]:
+    """What a row of the table shows, and where the author looked."""
+    seen = looked(author, found.source, settings, row)
     return {
-        "kind": kind,
-        "title": f"row {table_row}",
-        "picture": preview(found.source, found.views, table_row),
-        "said": row.texts[place],
-        "confidence": row.confidence[place],
-        "score": float(ratio.top[place] / max(float(ratio.bottom[place]), 1e-9)),
-        "references": result.references[place],
-        "rival": rival.texts[place],
+        "title": f"row {row}",
+        "picture": preview(found.source, found.views, row),
         "words": seen.words[:MOST_WORDS],
-        "maps": maps_of(writer.views, seen),
+        "maps": maps_of(author.views, seen),
     }
 
 

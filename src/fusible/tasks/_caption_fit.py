@@ -102,7 +102,10 @@ def ready(material: Material, view: View, name: str, seed: int) -> Encoder:
         raise DataError(f"view {view.name!r}: no training row has a cell; leave its column out")
     with seeded(seed):
         encoder = resolve(name, view.modality)
-        encoder.fit(items)
+        try:
+            encoder.fit(items)
+        except DataError as error:
+            raise DataError(f"view {view.name!r}: the train part has no item that can be read ({error})") from None
     sequence_feed(material.source, view, encoder)
     return encoder
 
@@ -116,9 +119,9 @@ def fit_writer(
     design: Design,
     *,
     seed: int = 0,
-    blind: bool = False,
+    hidden: Sequence[str] = (),
 ) -> Writer:
-    """Train a captioner on the training pairs in which a view is present; `blind`, it sees no view at all.
+    """Train a captioner on the training pairs in which a view is present; it does not see those that are `hidden`.
 
     The epoch kept has the least loss per token on validation pairs. Encoders that are trained are new ones.
     """
@@ -130,16 +133,17 @@ def fit_writer(
     with seeded(seed):
         widths = {view.name: width_of(own[view.name]) for view in views}
         network = build_captioner(recipe, live, widths, vocabulary.size)
-    writer = Writer(name, tuple(views), own, network, vocabulary, recipe, tuple(live))
-    teach(material, writer, design.training, seed, blind=blind)
+    writer = Writer(name, tuple(views), own, network, vocabulary, recipe, tuple(live), hidden=tuple(hidden))
+    teach(material, writer, design.training, seed)
     return writer
 
 
-def teach(material: Material, writer: Writer, settings: TrainSettings, seed: int = 0, *, blind: bool = False) -> None:
+def teach(material: Material, writer: Writer, settings: TrainSettings, seed: int = 0) -> None:
     """Train a writer in place on the training pairs in which a view is present, with teacher forcing."""
     source, views = material.source, writer.views
     kept = [_seen(material, views, *material.pairs(part)) for part in ("train", "valid")]
-    feeds = _paired(writer.feeds(source), [rows for rows, _ in kept], blind=blind)
+    every = np.concatenate([rows for rows, _ in kept])
+    feeds = {name: replace(feed, ids=feed.ids[every]) for name, feed in writer.feeds(source).items()}
     texts = [writer.vocabulary.encode(text, LONGEST) for _, said in kept for text in said]
     count = len(kept[0][0])
     if not count:
@@ -195,15 +199,6 @@ def _seen(
     """Pairs in which one of the views is present."""
     there = material.present(views, rows)
     return rows[there], [text for text, seen in zip(texts, there, strict=True) if seen]
-
-
-def _paired(feeds: Mapping[str, Feed], rows: Sequence[np.ndarray], *, blind: bool) -> dict[str, Feed]:
-    """Feeds whose rows are pairs."""
-    every = np.concatenate(rows)
-    return {
-        name: replace(feed, ids=np.full_like(feed.ids[every], -1) if blind else feed.ids[every])
-        for name, feed in feeds.items()
-    }
 
 
 def _info(history: History, pairs: int) -> dict[str, Any]:

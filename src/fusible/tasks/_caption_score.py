@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import replace
 
 from fusible.decoders._generate import Generation
 from fusible.errors import ConfigError
-from fusible.evaluation.captions import CaptionScores, caption_scores
+from fusible.evaluation.captions import CaptionScores, caption_ratio, caption_scores
 from fusible.evaluation.diversity import Diversity, diversity
 from fusible.evaluation.ratio import Ratio, interval
 from fusible.evaluation.written import WriterResult
 from fusible.tasks._caption_data import Material
-from fusible.tasks.source import Source
-from fusible.tasks.writer import Written
+from fusible.tasks.writer import Author
 
-Writes = Callable[[Source, np.ndarray, Generation], Written]
 RESAMPLED = ("cider_d", "rouge_l", "exact", "wer")
 """Metrics that are means or ratios over items, and have intervals."""
 
@@ -26,35 +23,36 @@ def score(
     found: Material,
     name: str,
     kind: str,
-    writes: Writes | Sequence[str],
+    given: Author | Sequence[str],
     settings: Generation,
     metric: str,
     seed: int = 0,
 ) -> WriterResult:
-    """Score a writer, or texts that are there already, on the test inputs; a writer on validation inputs too."""
-    rows, references = found.rows_of("test"), found.references("test")
-    valid, confidence, speed = None, [], 0.0
-    if callable(writes):
-        valid = _valid(found, writes, settings, metric)
-        start = time.perf_counter()
-        written = writes(found.source, rows, settings)
-        speed = len(rows) / max(time.perf_counter() - start, 1e-9)
-        texts, confidence = written.texts, written.confidence.tolist()
-    else:
-        texts = list(writes)
-    scores = caption_scores(texts, references)
+    """Score what an author writes of the test inputs, or texts that are there already; an author's `valid` too.
+
+    An author writes by `settings`, and as long as it wrote when it was trained.
+    """
+    if not isinstance(given, Author):
+        return _scored(found, name, kind, list(given), seed)
+    rows, own = found.rows_of("test"), replace(settings, longest=given.longest)
+    start = time.perf_counter()
+    written = given.write(found.source, rows, own)
+    seconds = time.perf_counter() - start
+    result = _scored(found, name, kind, written.texts, seed)
+    texts = given.write(found.source, found.rows_of("valid"), own).texts
+    result.valid = caption_ratio(texts, found.references("valid"), metric).value
+    result.parameters, result.fit_seconds = given.parameters(), given.fit_seconds
+    result.confidence, result.items_per_second = written.confidence.tolist(), len(rows) / max(seconds, 1e-9)
+    return result
+
+
+def _scored(found: Material, name: str, kind: str, texts: list[str], seed: int) -> WriterResult:
+    """All metrics of texts of the test inputs, with intervals."""
+    scores = caption_scores(texts, found.references("test"))
     ratios = {one: ratio_of(scores, one) for one in RESAMPLED}
-    return WriterResult(
-        name,
-        kind,
-        {one: interval(ratio, seed=seed) for one, ratio in ratios.items()},
-        valid,
-        {**scores.corpus, **_numbers(diversity(texts, found.pairs("train")[1]))},
-        items_per_second=speed,
-        ratios=ratios,
-        texts=texts,
-        confidence=confidence,
-    )
+    metrics = {**scores.corpus, **_numbers(diversity(texts, found.pairs("train")[1]))}
+    intervals = {one: interval(ratio, seed=seed) for one, ratio in ratios.items()}
+    return WriterResult(name, kind, intervals, metrics=metrics, ratios=ratios, texts=texts)
 
 
 def _numbers(found: Diversity) -> dict[str, float]:
@@ -72,11 +70,3 @@ def ratio_of(scores: CaptionScores, metric: str) -> Ratio:
     if metric == "wer":
         return Ratio(scores.errors.astype(float), scores.words.astype(float))
     return Ratio.mean(scores.items[metric])
-
-
-def _valid(found: Material, writes: Writes, settings: Generation, metric: str) -> float | None:
-    rows = found.rows_of("valid")
-    if not len(rows):
-        return None
-    scores = caption_scores(writes(found.source, rows, settings).texts, found.references("valid"))
-    return ratio_of(scores, metric).value

@@ -16,29 +16,27 @@ from fusible.data.cache import ArrayCache
 from fusible.decoders._generate import Generation
 from fusible.decoders._vocabulary import Vocabulary
 from fusible.encoders._base import Encoder
-from fusible.errors import ConfigError, DataError
+from fusible.errors import ConfigError
 from fusible.evaluation.cost import Stages
-from fusible.evaluation.verdict import verdict
-from fusible.evaluation.ratio import paired
-from fusible.evaluation.written import Captions, WriterResult, best_of, sign
+from fusible.evaluation.written import Captions, WriterResult
 from fusible.tasks._caption_baselines import frequent, nearest
 from fusible.tasks._caption_critic import criticise
-from fusible.tasks._caption_data import LONGEST, Material, columns_of, material
+from fusible.tasks._caption_data import Material, check_parts, columns_of, material, note_rows
 from fusible.tasks._caption_examples import examples
 from fusible.tasks._caption_fit import Design, encoder_names, fit_writer, ready, training_of
 from fusible.tasks._caption_score import check_metric, score
+from fusible.tasks._caption_tune import check_tunable
 from fusible.tasks._caption_tune import tune as tuned
+from fusible.tasks._caption_verdict import BASELINE, FUSED, MODEL, SINGLE, chosen_of, judged
 from fusible.tasks.captioner import model_of
 from fusible.tasks.results import versions
 from fusible.tasks.source import Progress
 from fusible.tasks.writer import Author, Writer, Writers
+from fusible.types import Modality
 
 METRIC = "cider_d"
-FUSED, SINGLE, MODEL = "fused", "single", "model"
-"""Kinds of writers: their names are `fused:<operator>`, `single:<view>` and `model:product`."""
 BLIND, NEAREST, FREQUENT = "blind decoder", "nearest neighbour", "most frequent"
 BEAMS = 3
-PARTS = ("train", "valid")
 
 
 def fit_captions(
@@ -75,9 +73,10 @@ def fit_captions(
     Parameters
     ----------
     data : path, pandas.DataFrame, pyarrow.Table or Dataset
-        The table; see `fusible.read`. Its `split` column decides, or rows are drawn, items kept whole.
+        The table; see `fusible.read`. Its `split` column decides, or rows are drawn, items kept whole. Test inputs that
+        also stand in training are counted in a note.
     text : str or sequence of str
-        Columns of texts: several give several references per row.
+        Columns of texts: several give several references per row, as do cells that hold lists.
     image, audio, video, prompt : str or sequence of str, optional
         Input columns, one media column at least. A video column named as audio too gives its sound track. A prompt is a
         text that is answered, such as a question.
@@ -94,7 +93,7 @@ def fit_captions(
     metric : str
         What chooses and is reported first: `cider_d`, `rouge_l`, `exact`, or `wer` (less is better).
     tune : bool
-        Then train pretrained encoders along, slowly; kept where validation loss falls.
+        Then train pretrained encoders along, slowly; kept where validation loss falls. Others stay as they are.
     self_critical : int
         Epochs of self-critical training after the rest, with CIDEr-D as reward (Rennie et al., CVPR 2017).
     beams : int
@@ -115,10 +114,7 @@ def fit_captions(
         One line: a table, column, encoder, decoder, split or setting that cannot be used.
     """
     start, stages = time.perf_counter(), Stages()
-    registry.get("decoders", decoder)
-    check_metric(metric)
-    if operator is not None:
-        registry.get("fusion", operator)
+    generation = _checked(decoder, operator, metric, beams)
     inputs = columns_of({"image": image, "audio": audio, "video": video, "prompt": prompt})
     texts = [text] if isinstance(text, str) else list(text)
     with stages("read"):
@@ -126,45 +122,55 @@ def fit_captions(
             data, texts, inputs, views, seed=seed, device=device, workers=workers, cache=cache, progress=progress
         )
         vocabulary = Vocabulary.read(tokenizer) if tokenizer is not None else Vocabulary.learn(found.pairs("train")[1])
-    _note_long(found, vocabulary)
     with stages("encode"):
         names = encoder_names(found, encoders or {})
         own = {view.name: (names[view.name][0], ready(found, view, names[view.name][0], seed)) for view in found.views}
+    check_parts(found)
+    if tune:
+        check_tunable([encoder for _, encoder in own.values()])
+    note_rows(found, vocabulary)
     design = _design(found, decoder, operator, epochs)
     with stages("train"):
-        writers = _writers(found, own, vocabulary, design, seed)
-        blind = fit_writer(found, BLIND, found.views[:1], own, vocabulary, design, seed=seed, blind=True)
-        if tune:
-            writers = {name: tuned(found, writer, design.training, seed) for name, writer in writers.items()}
-        if self_critical:
-            for writer in writers.values():
-                criticise(found, writer, self_critical, seed)
-    authors = _authors(writers)
-    settings = Generation(beams=beams, longest=next(iter(writers.values())).longest)
+        writers = _trained(found, own, vocabulary, design, seed, tune=tune, critical=self_critical)
+    authors, blind = _authors(writers), writers[BLIND]
     with stages("write"):
-        rows = _rows(found, authors, blind, settings, metric, seed)
-    result = _judge(found, rows, metric)
-    result.views = [_described(view, names[view.name], found) for view in found.views]
-    result.settings = _settings(design, settings, vocabulary, self_critical)
-    result.problems = [*found.dataset.problems, *found.source.problems]
-    result.notes, result.seed, result.command, result.versions = [*found.notes], seed, command, versions()
-    chosen = authors[result.chosen]
-    result.examples = examples(found, chosen, result, settings)
-    result.model = model_of(found.dataset.columns, chosen, settings, _info(found, result))
-    result.seconds = {**stages.seconds, "total": time.perf_counter() - start}
-    return result
+        rows = _rows(found, authors, blind, generation, metric, seed)
+    chosen = chosen_of(rows, metric)
+    judgement, by_name = judged(rows, metric, chosen), {row.name: row for row in rows}
+    author, row, rival = authors[chosen], by_name[chosen], by_name[judgement["rival"]]
+    generation = replace(generation, longest=author.longest)
+    shown = examples(found, author, row, rival, metric, generation, seed)
+    return Captions(
+        metric,
+        chosen,
+        rows,
+        {part: len(found.rows_of(part)) for part in found.split.parts},
+        **judgement,
+        views=[_described(view, names[view.name], found) for view in found.views],
+        settings=_settings(design, generation, vocabulary, self_critical),
+        notes=[*found.notes],
+        problems=[*found.dataset.problems, *found.source.problems],
+        references=found.references("test"),
+        examples=shown,
+        seed=seed,
+        command=command,
+        seconds={**stages.seconds, "total": time.perf_counter() - start},
+        versions=versions(),
+        model=model_of(found.dataset.columns, author, generation, _info(found, row, metric, seed)),
+    )
 
 
-def _note_long(found: Material, vocabulary: Vocabulary) -> None:
-    long = sum(len(vocabulary.encode(text, LONGEST)) == LONGEST + 1 for part in PARTS for text in found.pairs(part)[1])
-    if long:
-        found.notes.append(f"{long} texts longer than {LONGEST} tokens are cut there for learning")
+def _checked(decoder: str, operator: str | None, metric: str, beams: int) -> Generation:
+    """Refuse, before any work, what cannot be used; how texts are written when they are scored."""
+    registry.get("decoders", decoder)
+    check_metric(metric)
+    if operator is not None:
+        registry.get("fusion", operator)
+    return Generation(beams=beams)
 
 
 def _design(found: Material, decoder: str, operator: str | None, epochs: int | None) -> Design:
     rows, _ = found.pairs("train")
-    if not len(rows):
-        raise DataError("training rows: expected one at least with a text and a readable input, found none")
     training = training_of(len(rows), len(np.unique(found.items[rows])))
     if epochs is not None:
         if epochs < 1:
@@ -173,84 +179,62 @@ def _design(found: Material, decoder: str, operator: str | None, epochs: int | N
     return Design(decoder=decoder, operator=operator, training=training)
 
 
-def _writers(
-    found: Material, own: Mapping[str, tuple[str, Encoder]], vocabulary: Vocabulary, design: Design, seed: int
+def _trained(
+    found: Material,
+    own: Mapping[str, tuple[str, Encoder]],
+    vocabulary: Vocabulary,
+    design: Design,
+    seed: int,
+    *,
+    tune: bool,
+    critical: int,
 ) -> dict[str, Writer]:
-    """A writer of all media views together where there are several, and one of each alone; prompts go with all."""
-    prompts = [view for view in found.views if view.modality == "text"]
-    media = [view for view in found.views if view.modality != "text"]
+    """A writer of all media views together where there are several, one of each alone, and one that sees none.
+
+    Prompts go with all. Whatever is done to one is done to all, so that the verdict compares like with like.
+    """
+    prompts = [view for view in found.views if view.modality is Modality.TEXT]
+    media = [view for view in found.views if view.modality is not Modality.TEXT]
     wanted = {f"{SINGLE}:{view.name}": [view, *prompts] for view in media}
     if len(media) > 1:
         wanted = {f"{FUSED}:{design.operator or 'tokens'}": [*media, *prompts], **wanted}
-    return {name: fit_writer(found, name, views, own, vocabulary, design, seed=seed) for name, views in wanted.items()}
+    wanted[BLIND] = [*media, *prompts]
+    hidden = {BLIND: [view.name for view in media]}
+    writers = {
+        name: fit_writer(found, name, views, own, vocabulary, design, seed=seed, hidden=hidden.get(name, ()))
+        for name, views in wanted.items()
+    }
+    if tune:
+        writers = {name: tuned(found, writer, design.training, seed) for name, writer in writers.items()}
+    for writer in writers.values() if critical else ():
+        criticise(found, writer, critical, seed)
+    return writers
 
 
 def _authors(writers: Mapping[str, Writer]) -> dict[str, Author]:
-    """All writers, and where there are several, what they write together."""
+    """All writers that see, and where there are several, what they write together."""
+    seeing = {name: writer for name, writer in writers.items() if name != BLIND}
     together = f"{MODEL}:product"
-    joined = {together: Writers(together, tuple(writers.values()))} if len(writers) > 1 else {}
-    return {**writers, **joined}
+    joined = {together: Writers(together, tuple(seeing.values()))} if len(seeing) > 1 else {}
+    return {**seeing, **joined}
 
 
 def _rows(
-    found: Material, authors: Mapping[str, Author], blind: Writer, settings: Generation, metric: str, seed: int
+    found: Material, authors: Mapping[str, Author], blind: Writer, generation: Generation, metric: str, seed: int
 ) -> list[WriterResult]:
-    """Scores of all writers and baselines on test inputs; of writers, on validation inputs too."""
-    rows = []
-    for name, author in authors.items():
-        one = score(found, name, name.partition(":")[0], author.write, settings, metric, seed)
-        one.parameters, one.fit_seconds = author.parameters(), author.fit_seconds
-        rows.append(one)
+    """Scores of all writers and baselines on test inputs; of what writes, on validation inputs too."""
     test = found.rows_of("test")
     first = next(author for author in authors.values() if isinstance(author, Writer))
-    nothing = found.source.hiding({view.name: np.ones(found.dataset.rows, bool) for view in blind.views})
-    said = {
-        BLIND: blind.write(nothing, test, settings).texts,
+    baselines: dict[str, Author | list[str]] = {
+        BLIND: blind,
         NEAREST: nearest(found, first, test),
         FREQUENT: [frequent(found)] * len(test),
     }
-    for name, texts in said.items():
-        rows.append(score(found, name, "baseline", texts, settings, metric, seed))
-    rows[-3].parameters, rows[-3].fit_seconds = blind.parameters(), blind.fit_seconds
-    return rows
-
-
-def _judge(found: Material, rows: list[WriterResult], metric: str) -> Captions:
-    """The writer that validation inputs choose, against the best baseline; fusion against the best view alone."""
-    by_name = {row.name: row for row in rows}
-    own = {name: row for name, row in by_name.items() if row.kind != "baseline"}
-    chosen = _best(own, metric, (FUSED, SINGLE, MODEL))
-    baselines = {name: row for name, row in by_name.items() if row.kind == "baseline"}
-    against = {
-        name: paired(own[chosen].ratios[metric], row.ratios[metric], sign(metric)) for name, row in baselines.items()
-    }
-    rival = best_of(baselines, metric)
-    fusion = None
-    if len(own) > 1:
-        single, fused = (_best(own, metric, kinds) for kinds in ((SINGLE,), (FUSED, MODEL)))
-        difference = paired(own[fused].ratios[metric], own[single].ratios[metric], sign(metric))
-        fusion = {
-            "best_single": single, "best_fused": fused, "verdict": verdict(difference), "difference": difference,
-        }  # fmt: skip
-    items = {part: len(found.rows_of(part)) for part in ("train", "valid", "test")}
-    return Captions(
-        metric,
-        chosen,
-        rows,
-        items,
-        rival,
-        verdict(against[rival]),
-        against[rival],
-        against,
-        fusion,
-        references=found.references("test"),
-    )
-
-
-def _best(rows: Mapping[str, WriterResult], metric: str, kinds: tuple[str, ...]) -> str:
-    """The writer of some kinds that validation inputs choose."""
-    fitting = [name for name, row in rows.items() if row.kind in kinds]
-    return max(fitting, key=lambda name: sign(metric) * (rows[name].valid or 0.0))
+    kinds = {name: name.partition(":")[0] for name in authors} | dict.fromkeys(baselines, BASELINE)
+    return [
+        score(found, name, kinds[name], author, generation, metric, seed)
+        for name, author in {**authors, **baselines}.items()
+    ]
 
 
 def _described(view: Any, chosen: tuple[str, str], found: Material) -> dict[str, Any]:
@@ -273,15 +257,14 @@ def _settings(design: Design, settings: Generation, vocabulary: Vocabulary, crit
     }
 
 
-def _info(found: Material, result: Captions) -> dict[str, Any]:
+def _info(found: Material, row: WriterResult, metric: str, seed: int) -> dict[str, Any]:
     known = set(chain.from_iterable(found.references("train")))
-    row = result.row(result.chosen)
     return {
-        "metric": result.metric,
-        "score": row.scores[result.metric].score,
+        "metric": metric,
+        "score": row.scores[metric].score,
         "valid": row.valid,
         "texts": len(known),
-        "seed": result.seed,
-        "versions": result.versions,
+        "seed": seed,
+        "versions": versions(),
         "data": found.dataset.fingerprint,
     }
