@@ -23,6 +23,7 @@ from fusible.evaluation.ratio import Ratio
 from fusible.evaluation.written import WriterResult
 from fusible.tasks import _caption_critic, _caption_examples, _caption_tune, captioning
 from fusible.tasks._caption_data import columns_of, material, note_rows
+from fusible.tasks._caption_look import words_of
 from fusible.tasks._caption_tune import tune
 from fusible.tasks._caption_verdict import chosen_of
 from fusible.tasks.captioner import CaptionModel, holds_captioner
@@ -637,3 +638,23 @@ def test_generation_settings_of_the_model(result):
     frame = told(6).drop(columns=["said", "split"])
     short = model.caption(frame, longest=2, beams=1)
     assert all(len(model.writer.vocabulary.encode(text)) <= 4 for text in short["caption"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a red dog", ["a", "red", "dog"]),
+        ("红色的狗", ["红", "色", "的", "狗"]),
+        ("สีแดง red", ["ส", "ี", "แ", "ด", "ง", "red"]),
+        ("犬 dog 犬", ["犬", "dog", "犬"]),
+    ],
+)
+def test_words_that_a_writer_looked_for(text, words):
+    """Characters of scripts without spaces are words; every token's attention goes to one."""
+    vocabulary = Vocabulary.learn(["a red cat"])
+    tokens = vocabulary.encode(text)[1:-1].tolist()
+    found, attention = words_of(vocabulary, tokens, np.full((len(tokens), 2), 0.5))
+    assert found == words
+    np.testing.assert_allclose(attention, 0.5)
+    cut = words_of(vocabulary, tokens[:-1], np.full((len(tokens) - 1, 2), 0.5))
+    assert len(cut[0]) == len(cut[1])

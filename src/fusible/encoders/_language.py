@@ -11,6 +11,7 @@ UNSPACED = (
 """Thai, Lao, Burmese, Khmer, Japanese kana, Chinese characters: scripts that do not put spaces between words."""
 
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
+UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
 LETTER = re.compile(r"[^\W\d_]")
 ASCII_WORD = re.compile(r"[a-z']+")
 COMMON_ENGLISH = re.compile(
@@ -37,7 +38,7 @@ def unspaced_share(texts: Sequence[str]) -> float:
     0.6666666666666666
     """
     letters = [letter for text in texts for letter in LETTER.findall(text)]
-    return sum(bool(re.match(f"[{UNSPACED}]", letter)) for letter in letters) / max(len(letters), 1)
+    return sum(bool(UNSPACED_LETTER.match(letter)) for letter in letters) / max(len(letters), 1)
 
 
 def is_english(texts: Sequence[str]) -> bool:

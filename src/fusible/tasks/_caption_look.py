@@ -8,6 +8,7 @@ import numpy as np
 
 from fusible.decoders._generate import Generation
 from fusible.decoders._vocabulary import Vocabulary
+from fusible.encoders._language import UNSPACED_LETTER
 from fusible.tasks.source import Source
 from fusible.tasks.writer import Author
 
@@ -46,15 +47,26 @@ def looked(author: Author, source: Source, settings: Generation, place: int = 0,
 
 
 def words_of(vocabulary: Vocabulary, tokens: list[int], attention: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Tokens joined to words, each with the mean attention of its tokens: words, and (words, memory steps)."""
+    """Tokens joined to words, each with the mean attention of its tokens: words, and (words, memory steps).
+
+    In scripts that put no spaces between words every character is one.
+    """
     words: list[str] = []
     held: list[list[int]] = []
+    waiting: list[int] = []
     for place, piece in enumerate(vocabulary.pieces(tokens)):
-        if not words or piece[:1].isspace():
+        waiting.append(place)
+        if not piece:  # a part of a letter, which the next token completes
+            continue
+        if not words or piece[:1].isspace() or UNSPACED_LETTER.match(piece):
             words.append("")
             held.append([])
         words[-1] += piece
-        held[-1].append(place)
+        held[-1] += waiting
+        waiting = []
+    if waiting:
+        held[-1:] = [[*held[-1], *waiting]] if held else [waiting]
+        words = words or [""]
     steps = attention.shape[1] if attention.ndim == 2 else 0
     mean = np.stack([attention[places].mean(axis=0) for places in held]) if held else np.zeros((0, steps))
     return [word.strip() for word in words], mean

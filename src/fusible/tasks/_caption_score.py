@@ -56,7 +56,9 @@ def _scored(found: Material, name: str, kind: str, texts: list[str], seed: int) 
 
 
 def _numbers(found: Diversity) -> dict[str, float]:
-    return {name: float(value) for name, value in found.to_json().items() if isinstance(value, int | float)}
+    """Measures by name; `unseen_1` to `unseen_4` are shares of n-grams that no training text has."""
+    plain = {name: float(value) for name, value in found.to_json().items() if isinstance(value, int | float)}
+    return plain | {f"unseen_{n}": float(share) for n, share in enumerate(found.unseen or (), 1)}
 
 
 def check_metric(metric: str) -> None:
