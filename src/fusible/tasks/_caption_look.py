@@ -58,7 +58,7 @@ def words_of(vocabulary: Vocabulary, tokens: list[int], attention: np.ndarray) -
         waiting.append(place)
         if not piece:  # a part of a letter, which the next token completes
             continue
-        if not words or piece[:1].isspace() or UNSPACED_LETTER.match(piece):
+        if not words or (words[-1].strip() and (piece[:1].isspace() or UNSPACED_LETTER.match(piece))):
             words.append("")
             held.append([])
         words[-1] += piece
