@@ -3,12 +3,16 @@
 import re
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fusible.errors import ConfigError
+from fusible.index import _filter
 from fusible.index._filter import checked
+from fusible.index.items import Items
+from fusible.index.store import Index
 
 COLUMNS = ["price", "kind", "tags"]
 
@@ -23,6 +27,7 @@ COLUMNS = ["price", "kind", "tags"]
         "price IN (" + ",".join(map(str, range(20_000))) + ")",
         "CASE WHEN price > 3 THEN true ELSE kind = 'a' END",
         "\"kind\" = 'a' AND `price` > -1.5e3",
+        "price::int != 3 AND kind || 'b' IN ('ab') AND kind <> '?' AND tags[1] = 'a'",
     ],
 )
 def test_a_condition_passes_as_it_is(where):
@@ -44,8 +49,16 @@ def test_a_condition_passes_as_it_is(where):
         ("fusible_id = 'r1'", "no column 'fusible_id'"),
         ("_rowid < 3", "no column '_rowid'"),
         ("\"FUSIBLE_KEY\" = ''", "no column 'FUSIBLE_KEY'"),
-        ("length(repeat('x', 1000000000)) > 1", "no function 'repeat'"),
-        ("read_csv('/etc/passwd') = 1", "no function 'read_csv'"),
+        ("length(repeat('x', 1000000000)) > 1", "no function '?repeat'?, expected"),
+        ("read_csv('/etc/passwd') = 1", "no function read_csv, expected"),
+        ("`repeat`(kind, 2000000000) = 'a'", "no function .repeat., expected"),
+        ("\"repeat\" (kind, 2000000000) = 'a'", "no function .repeat., expected"),
+        ("`lower`(kind) = 'a'", "no function `lower`, expected"),
+        ("'repeat'(kind, 9) = 'a'", "no function '?repeat'?, expected"),
+        ("price < ?", r"got '\?'"),
+        ("price < $1", r"got '\$'"),
+        (":a < 3", "got ':'"),
+        ("price < @x", "got '@'"),
         ("(" * 30 + "true" + ")" * 30, "20 nested parentheses"),
         ("price > 1" + "+1" * 2000, "200 operators"),
         ("NOT " * 300 + "true", "200 operators"),
@@ -78,7 +91,7 @@ def test_what_passes_holds_no_statement_outside_of_quotes(where):
         ("price < 3 LIMIT 2", "Expected: "),
         ("size < 3", r"no column 'size' in this index, expected one of \['kind', 'price'\]"),
         ("(SELECT 1) = 1", "not supported"),
-        ("EXISTS (SELECT 1)", "no function 'exists'"),
+        ("EXISTS (SELECT 1)", "no function exists, expected"),
         ("price", "does not return a boolean"),
         ("price < 'abc'", "could not convert"),
         ("1 / 0 = 1 AND price > 0", "Divide by zero"),
@@ -90,6 +103,28 @@ def test_what_the_database_refuses_is_said_in_one_line(index, where, message):
             ask()
         assert "\n" not in str(caught.value)
         assert "/" not in str(caught.value).replace("1 / 0", "")
+
+
+def test_what_the_engine_breaks_off_at_is_said_in_one_line(index, monkeypatch):
+    monkeypatch.setattr(_filter, "_MARKS", {"<", "?", "(", ")"})
+    with pytest.raises(ConfigError, match="LanceDB cannot read this condition"):
+        index.search("image", np.ones((1, 6)), 3, where="price < ?")
+
+
+def test_a_text_beside_a_date_says_how_a_date_is_written(tmp_path):
+    columns = pa.table({"day": pa.array([0, 9], pa.date32()), "at": pa.array([0, 9], pa.timestamp("us"))})
+    index = Index.create(tmp_path / "i", {"v": 2}, columns.schema, {})
+    with index.writing("j") as writer:
+        writer.put(Items(["one", "two"], {"v": np.eye(2)}, columns))
+    for where, way in (
+        ("day < '1970-01-05'", "date '1970-01-05'"),
+        ("at < '1970-01-01 00:00:00.000004'", "timestamp '1970-01-01 00:00:00.000004'"),
+    ):
+        with pytest.raises(ConfigError, match=f"write {way}$"):
+            index.search("v", np.ones((1, 2)), where=where)
+        assert index.search("v", np.ones((1, 2)), where=f"{where.split()[0]} < {way}").ids == [["one"]]
+    with pytest.raises(ConfigError, match=r"Int64\(5\) to Date32, the kind of the column; write date '2020-01-31'$"):
+        index.search("v", np.ones((1, 2)), where="day < 5")
 
 
 def test_the_largest_filter_that_passes_does_not_crash_the_database(index):

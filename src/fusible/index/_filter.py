@@ -2,7 +2,7 @@
 
 A filter may come from a stranger. LanceDB evaluates expressions only (no statements, tables or subqueries), but ignores
 what follows one, crashes on chains of some thousand operators, and knows functions that take memory at will. So a
-filter is looked at first: balanced, of bounded size, functions from a list, own columns only.
+filter is looked at first: balanced, of bounded size, marks and functions from a list, own columns only.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ _BEFORE_LIST = frozenset({"in", "and", "or", "not", "between", "then", "else", "
 _TYPES = frozenset({"decimal", "varchar", "char", "timestamp"})
 _TOKEN = re.compile(
     r"\s+|(?P<text>'(?:[^']|'')*')|(?P<quoted>\"(?:[^\"]|\"\")*\"|`[^`]*`)|(?P<word>[^\W\d]\w*)"
-    r"|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<mark>--|/\*|.)",
+    r"|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<mark>--|/\*|::|\|\||.)",
     re.DOTALL,
 )
+_MARKS = frozenset({*"()[],.+-*/%=<>!", "::", "||"})
+"""What may stand between words: placeholders such as `?`, `$1` and `:a` make the engine panic."""
 _LOGIC = frozenset({"and", "or", "not", "like", "ilike", "between", "is", "case", "when", "div", "mod", "xor"})
 
 
@@ -53,15 +55,25 @@ def unknown(name: str, columns: Iterable[str]) -> ConfigError:
     return ConfigError(f"filter: no column {name!r} in this index, expected one of {sorted(columns)}")
 
 
-def said(error: Exception, columns: Iterable[str]) -> ConfigError:
+def panicked(error: BaseException) -> bool:
+    """Whether the engine, which is written in Rust, broke off; its classes cannot be imported by name."""
+    return type(error).__name__ in {"RustPanic", "PanicException"}
+
+
+def said(error: BaseException, columns: Iterable[str]) -> ConfigError:
     """One line from what LanceDB said about a filter."""
     text = " ".join(str(error).split())
+    if panicked(error):
+        return ConfigError("filter: LanceDB cannot read this condition; write it with plain comparisons, and, or, not")
     missing = re.search(r"No field named (.+?)\. ", text + " ")
     if missing:
         return unknown(missing.group(1).strip('"`'), columns)
-    unlike = re.search(r"literal (\w+\(.*\)) and could not convert to literal of type '(\w+)'", text)
+    unlike = re.search(r"literal (\w+\(.*\)) and could not convert to literal of type '(\w+)", text)
     if unlike:
         way = "compare with one of its kind, or write cast(COLUMN as double)"
+        if unlike[2].startswith(("Date", "Timestamp")):
+            day = re.search(r"\d{4}-\d\d-\d\d[\d :.T]*", unlike[1])
+            way = f"write {unlike[2].lower().rstrip('0123456789')} '{day[0] if day else '2020-01-31'}'"
         return ConfigError(f"filter: could not convert {unlike[1][:80]} to {unlike[2]}, the kind of the column; {way}")
     inner = re.search(r"\((?:sql parser error: )?(Expected.*|.*ParserError.*)\)\s*$", text)
     reason = inner.group(1) if inner else re.sub(r"^(Invalid input, |lance error: )+|, /\S+:\d+:\d+.*$", "", text)
@@ -71,8 +83,10 @@ def said(error: Exception, columns: Iterable[str]) -> ConfigError:
 def _marks(tokens: list[tuple[str, str]]) -> None:
     depth = operators = 0
     for kind, text in tokens:
-        if kind == "mark" and text in {";", "--", "/*", "'", '"', "`", "\\", "\0"}:
-            raise ConfigError(f"filter: expected one SQL condition, got {text!r}: no comments, statements, open quotes")
+        if kind == "mark" and text not in _MARKS:
+            raise ConfigError(
+                f"filter: expected one SQL condition, got {text!r}: no comments, statements, placeholders, open quotes"
+            )
         operators += (kind == "mark" and text not in "(),.") or (kind == "word" and text.lower() in _LOGIC)
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(text, 0) if kind == "mark" else 0
         if depth < 0:
@@ -89,6 +103,8 @@ def _words(tokens: list[tuple[str, str]], columns: list[str]) -> None:
         name = text[1:-1] if kind == "quoted" else text.lower()
         if kind in {"word", "quoted"} and name.lower().startswith(("fusible_", "_row")) and name.lower() not in own:
             raise unknown(name, columns)
-        called = kind == "word" and after == ("mark", "(") and name not in _BEFORE_LIST | _TYPES
-        if called and name not in FUNCTIONS:
-            raise ConfigError(f"filter: no function {name!r}, expected one of {', '.join(sorted(FUNCTIONS))}")
+        called = after == ("mark", "(") and kind in {"word", "quoted", "text"}
+        if called and (kind != "word" or name not in FUNCTIONS | _BEFORE_LIST | _TYPES):
+            raise ConfigError(
+                f"filter: no function {text[:40].lower()}, expected one of {', '.join(sorted(FUNCTIONS))}"
+            )

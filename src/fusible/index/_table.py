@@ -145,7 +145,9 @@ def numbers(table: Any, where: str, columns: Mapping[str, str]) -> np.ndarray:
     condition = _filter.checked(where, columns.values())
     try:
         found = [batch.column(0).to_numpy() for batch in batches(table, [NUMBER], condition)]
-    except (ValueError, RuntimeError, OSError) as error:
+    except BaseException as error:
+        if not isinstance(error, ValueError | RuntimeError | OSError) and not _filter.panicked(error):
+            raise
         raise _filter.said(error, columns.values()) from None
     return np.sort(np.concatenate([*found, np.empty(0, np.int64)]))
 
