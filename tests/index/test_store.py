@@ -1,6 +1,7 @@
 """What goes into an index comes out of it, version by version."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusible.errors import ArrayError, ConfigError, DataError, MissingExtraError
+from fusible.index import _pointer
 from fusible.index.items import Items
 from fusible.index.store import Index
 
@@ -257,6 +259,61 @@ def test_a_first_build_of_another_form_takes_nothing_else_with_it(tmp_path, sche
     with pytest.raises(DataError, match=r"other files such as 'thesis\.txt'"):
         Index.create(tmp_path, {"image": 7}, schema, {})
     assert (tmp_path / "thesis.txt").is_file()
+
+
+def test_a_first_build_that_runs_is_left_alone(tmp_path, items, schema):
+    index = Index.create(tmp_path / "i", {"image": 6, "text": 6}, schema, {"model": "m"})
+    with index.writing("build") as writer:
+        writer.put(items(0, 3))
+        writer.flush()
+        with pytest.raises(ConfigError, match="another process is writing"):
+            Index.create(tmp_path / "i", {"image": 6}, schema, {"model": "n"})
+        writer.put(items(3, 5))
+    assert Index.open(tmp_path / "i").rows == 5
+
+
+def test_a_first_build_of_another_form_behind_a_link_is_refused(tmp_path, schema):
+    Index.create(tmp_path / "i", {"image": 6}, schema, {})
+    (tmp_path / "link").symlink_to("i")
+    with pytest.raises(DataError, match="of another form behind a link"):
+        Index.create(tmp_path / "link", {"image": 7}, schema, {})
+    assert Index.create(tmp_path / "link", {"image": 6}, schema, {}).widths == {"image": 6}
+
+
+@pytest.mark.parametrize("name", [".work.json.part", ".index.json.part", "work-failures.jsonl", "rows.lance", "lock"])
+def test_writing_follows_no_link_out_of_the_folder(index, items, tmp_path, name):
+    mine, kept = tmp_path / "mine.txt", index.folder / name
+    mine.write_text("precious")
+    if kept.exists():
+        kept.rename(tmp_path / "moved")
+    kept.symlink_to(mine if name != "rows.lance" else tmp_path / "moved")
+    with pytest.raises(DataError, match=r"remove it") as caught, index.writing("second") as writer:
+        writer.put(items(3, 4), [{"id": "r3", "view": "text", "message": "lost"}])
+    assert mine.read_text() == "precious"
+    assert "\n" not in str(caught.value)
+    if name == "rows.lance":
+        with pytest.raises(DataError, match="its rows are a link"):
+            Index.open(index.folder).take(["r1"])
+
+
+def test_a_file_is_written_under_a_name_that_nobody_foresees(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / ".a.json.part").symlink_to(tmp_path / "mine")
+    _pointer.write_json(tmp_path / "a.json", {"b": 1})
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert _pointer.read_json(tmp_path / "a.json") == {"b": 1}
+    with pytest.raises(OSError, match="symbolic links"):
+        _pointer.append(tmp_path / ".a.json.part", "more")
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_hang(index):
+    (index.folder / "index.json").unlink()
+    os.mkfifo(index.folder / "index.json")
+    with pytest.raises(DataError, match="expected an index"):
+        Index.open(index.folder)
+    os.mkfifo(index.folder / "work.json")
+    with pytest.raises(DataError, match="no plain file"):
+        _pointer.read_json(index.folder / "work.json")
 
 
 def test_an_index_of_no_rows_answers(tmp_path, schema):

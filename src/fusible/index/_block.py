@@ -51,8 +51,8 @@ class Block:
 
 
 def _mapped(path: Path) -> Any:
-    if path.is_symlink():
-        raise ValueError("a link")
+    if not _pointer.is_plain(path):
+        raise ValueError("no plain file")
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 

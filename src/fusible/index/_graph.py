@@ -64,8 +64,8 @@ class Graph:
         path = folder / "graph.faiss"
         try:
             settings = _pointer.read_json(folder / "graph.json")
-            if any((folder / name).is_symlink() for name in ("graph.faiss", "numbers.npy")):
-                raise ValueError("a link")
+            if not all(_pointer.is_plain(folder / name) for name in ("graph.faiss", "numbers.npy")):
+                raise ValueError("no plain file")
             numbers = np.load(folder / "numbers.npy", mmap_mode="r", allow_pickle=False)
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
             _check(faiss, index, numbers, width)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fusible.errors import ConfigError, DataError
 
@@ -87,14 +89,21 @@ class Pointer:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises `DataError` for anything else."""
     try:
-        if path.is_symlink() or path.stat().st_size > _LARGEST:
-            raise ValueError("a link or too large")
+        if not is_plain(path) or path.stat().st_size > _LARGEST:
+            raise ValueError("no plain file or too large")
         held = json.loads(path.read_text("utf-8"))
         if not isinstance(held, dict):
             raise ValueError("no object")
+    except FileNotFoundError:
+        raise DataError(f"{path}: the file is gone, maybe with a later version; open it again") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: the index is damaged ({error}); build it again") from None
     return held
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file itself: no link, folder or pipe. Raises `OSError` where there is nothing."""
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -105,13 +114,20 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def put_file(path: Path, data: bytes) -> None:
     """Write a whole file or none: beside its place, flushed to disk, renamed, and the folder flushed."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    part = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
+    with part.open("xb") as file:  # a name that nobody can foresee, so that no link leads elsewhere
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
     flush_folder(path.parent)
+
+
+def append(path: Path, text: str) -> None:
+    """Append to a file, which may be new; raises `OSError` for a link."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def flush_folder(folder: Path) -> None:
@@ -125,14 +141,33 @@ def flush_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for writing; the lock goes with the process. Raises `ConfigError` where another holds it."""
+    """Hold the folder for writing; the lock goes with the process.
+
+    Raises `ConfigError` where another holds it, `DataError` where the folder cannot be written to or holds a link or a
+    pipe, through which writing would reach other files.
+    """
     import fcntl
 
-    with (folder / LOCK).open("a") as file:
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        raise DataError(f"{folder / LOCK}: cannot be written ({error.strerror}); mend or remove it") from None
+    with os.fdopen(handle):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ConfigError(
                 f"{folder}: another process is writing to this index; try again when it is done"
             ) from None
+        _check_plain(folder)
         yield
+
+
+def _check_plain(folder: Path) -> None:
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            mode = os.lstat(os.path.join(place, name)).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise DataError(
+                    f"{Path(place) / name}: expected files and folders of the index, got a link or a pipe; remove it"
+                )

@@ -91,8 +91,7 @@ def noted(folder: Path, failures: Sequence[Failure]) -> None:
     """Add failures to those of the unfinished job."""
     if failures:
         lines = [json.dumps(_plain(failure), ensure_ascii=False) + "\n" for failure in failures]
-        with (folder / FAILURES).open("a", encoding="utf-8") as file:
-            file.writelines(lines)
+        _pointer.append(folder / FAILURES, "".join(lines))
 
 
 def _plain(failure: Failure) -> dict[str, str]:

@@ -78,6 +78,8 @@ class Reader:
         """LanceDB's table at the visible version."""
         if self._lance is None:
             try:
+                if (self.folder / f"{_table.ROWS}.lance").is_symlink():
+                    raise ValueError("its rows are a link")
                 table = _table.connect(self.folder).open_table(_table.ROWS)
                 table.checkout(self._pointer.table)
             except (ValueError, RuntimeError, OSError) as error:

@@ -58,8 +58,8 @@ class Roster:
     def open(cls, path: Path, rows: int) -> Roster:
         """Map a file that `write` wrote; raises `DataError` where it is missing or damaged."""
         try:
-            if path.is_symlink():
-                raise OSError("a link")
+            if not _pointer.is_plain(path):
+                raise OSError("no plain file")
             found = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
             if found.schema != _SCHEMA or found.num_rows != rows:
                 raise pa.ArrowInvalid(f"{found.num_rows} rows, expected {rows}")

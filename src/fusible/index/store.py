@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,34 +53,20 @@ class Index(Reader):
             raise ConfigError(
                 f"index: widths {dict(widths)}, expected 1 to {_table.MOST_VIEWS} views of width 1 or more"
             )
-        if (place / NAME).is_file():
-            return cls._go_on(place, widths, columns, info)
-        if place.exists() and (not place.is_dir() or _strangers(place)):
-            raise DataError(f"{place}: expected a new path, an empty folder or an index, got other files")
         names = _table.stored_names(columns)
         form = _table.schema(widths, columns, names)
+        pointer = Pointer(0, 0, 0, 0, dict(widths), names, dict(info))
+        if place.exists() and (not place.is_dir() or (not (place / NAME).is_file() and _strangers(place))):
+            raise DataError(f"{place}: expected a new path, an empty folder or an index, got other files")
         place.mkdir(parents=True, exist_ok=True)
         with _pointer.locked(place):
-            shutil.rmtree(place / f"{_table.ROWS}.lance", ignore_errors=True)  # a kill may have left one
-            table = _table.connect(place).create_table(_table.ROWS, schema=form)
-            pointer = Pointer(0, table.version, 0, 0, dict(widths), names, dict(info))
-            pointer.write(place)
-        return cls(place, pointer, Roster.none())
-
-    @classmethod
-    def _go_on(cls, place: Path, widths: Mapping[str, int], columns: pa.Schema, info: dict[str, Any]) -> Index:
-        pointer = Pointer.read(place)
-        if pointer.version:
-            raise DataError(f"{place}: already holds an index; open it to add to it, or choose another path")
-        index = cls(place, pointer, Roster.none())
-        names = _table.stored_names(columns)
-        form = _table.schema(widths, columns, names)
-        if pointer.widths == dict(widths) and pointer.info == info and index._table.schema == form:
-            return index
-        if found := _strangers(place):
-            raise DataError(f"{place}: an unfinished index of another form, and other files such as {found[0]!r}")
-        shutil.rmtree(place)
-        return cls.create(place, widths, columns, info)
+            begun = _begun(place, pointer, form)
+            if begun is None:
+                _clear(place)
+                table = _table.connect(place).create_table(_table.ROWS, schema=form)
+                begun = replace(pointer, table=table.version)
+                begun.write(place)
+        return cls(place, begun, Roster.none())
 
     @classmethod
     def open(cls, folder: str | Path) -> Index:
@@ -155,6 +142,35 @@ class Index(Reader):
 
     def _graphs(self, advance: Advance, *, tidy: bool) -> Graphs:
         return partial(_graphs.renew, self.folder, advance=advance, tidy=tidy)
+
+
+def _begun(place: Path, wanted: Pointer, form: pa.Schema) -> Pointer | None:
+    """Pointer of a first build of the wanted form that was killed; None where none is, and all may be cleared."""
+    found = _strangers(place)
+    if not (place / NAME).is_file():
+        if found:
+            raise DataError(f"{place}: expected a new path, an empty folder or an index, got other files")
+        return None
+    pointer = Pointer.read(place)
+    if pointer.version:
+        raise DataError(f"{place}: already holds an index; open it to add to it, or choose another path")
+    if replace(pointer, table=0) == wanted and Index(place, pointer, Roster.none())._table.schema == form:
+        return pointer
+    if found:
+        raise DataError(f"{place}: an unfinished index of another form, and other files such as {found[0]!r}")
+    if place.is_symlink():
+        raise DataError(
+            f"{place}: an unfinished index of another form behind a link; remove it, or choose another path"
+        )
+    return None
+
+
+def _clear(folder: Path) -> None:
+    """Remove all but the lock that is held; the pointer first, so that a kill leaves nothing that looks begun."""
+    (folder / NAME).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name != _pointer.LOCK:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _strangers(folder: Path) -> list[str]:
