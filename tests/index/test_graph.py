@@ -60,6 +60,11 @@ def oracle(queries, vectors, alive, k=10):
     return order, np.take_along_axis(scores, order, axis=1)
 
 
+def named(index):
+    """Graphs and blocks of the visible version."""
+    return list(json.loads((index.folder / "index.json").read_text())["graphs"].values())
+
+
 def recall(found, order):
     """Mean share of the nearest that were found."""
     return np.mean(
@@ -154,7 +159,7 @@ def test_rows_that_are_gone_are_not_found(graph, vectors, rng):
 def test_many_gone_rows_build_the_graph_anew(graph):
     with graph.writing("delete") as writer:
         writer.delete([str(row) for row in range(0, ROWS, 2)])
-    files = {len(np.load(path)) for path in graph.folder.glob("graph-*/numbers.npy")}
+    files = {len(np.load(graph.folder / name / "numbers.npy")) for name in named(graph)}
     assert files == {600, 400}
 
 
@@ -162,7 +167,28 @@ def test_fewer_rows_than_a_graph_is_worth_are_searched_exactly(graph):
     with graph.writing("delete") as writer:
         writer.delete([str(row) for row in range(100, ROWS)])
     assert graph.describe()["views"]["one"]["search"] == "exact"
+    assert {name.split("-")[0] for name in named(graph)} <= {"block"}
+    graph.compact()
     assert not list(graph.folder.glob("graph-*"))
+
+
+def test_who_has_a_version_open_reads_its_graphs_until_the_version_after_the_next(graph, vectors, rng):
+    readers = [Index.open(graph.folder) for _ in range(2)]
+    before = named(graph)
+    wanted = graph.search("two", vectors[:9, ::-1], 3, exact=True).ids
+    with graph.writing("add") as writer:
+        put(writer, unit(rng, 90), ROWS)
+    assert not set(before) & set(named(graph))
+    assert readers[0].search("two", vectors[:9, ::-1], 3, exact=True).ids == wanted
+    with graph.writing("more") as writer:
+        put(writer, unit(rng, 90), ROWS + 90)
+    left = {path.name for path in graph.folder.glob("graph-*")}
+    assert not set(before) & left
+    assert len(left) == 4
+    with pytest.raises(DataError, match=r"the file is gone, .*open it again") as caught:
+        readers[1].search("two", vectors[:1], 3)
+    assert "build" not in str(caught.value)
+    assert Index.open(graph.folder).search("two", vectors[:1], 3).ids
 
 
 def test_many_neighbours_are_found_exactly(graph, vectors):

@@ -161,6 +161,37 @@ def test_unchanged_rows_are_known_by_their_keys(index):
     assert index.keys()["r5"] == "k5-0"
 
 
+def test_the_last_time_that_a_row_was_put_says_what_failed(index, items):
+    lost = [{"id": "r60", "view": view, "message": "lost"} for view in ("text", "image")]
+    with pytest.raises(ZeroDivisionError):
+        interrupt(index, "second", items(60, 62), failures=lost)
+    again = Index.open(index.folder)
+    with again.writing("second") as writer:
+        writer.put(items(60, 61, seed=1), [{"id": "r60", "view": "image", "message": "still"}])
+        writer.put(items(61, 62), [{"id": "r61", "view": "text", "message": "for now"}])
+        writer.put(items(61, 62, seed=1))
+    assert [(one["id"], one["message"]) for one in again.failures] == [("r3", "unreadable"), ("r60", "still")]
+
+
+def test_a_job_that_changes_nothing_makes_no_version(index, items):
+    def files():
+        return {str(path): path.stat().st_mtime_ns for path in index.folder.rglob("*") if path.is_file()}
+
+    before = files()
+    with index.writing("second") as writer:
+        assert writer.done(["r1"], ["k1-0"]).all()
+        writer.delete(["nobody"])
+    assert files() == before
+    assert (index.version, index.job, index.unfinished) == (1, "build", None)
+    with index.writing("third") as writer:
+        writer.info["more"] = 1
+    with index.writing("fourth") as writer:
+        writer.put(items(0, 0), [{"id": "r5", "view": "text", "message": "lost"}])
+    with index.writing("fifth") as writer:
+        writer.delete(["r0"])
+    assert (index.version, index.rows, len(index.failures)) == (4, 59, 2)
+
+
 def test_compaction_changes_files_and_no_row(index, items):
     for turn in range(4):
         with index.writing(f"turn {turn}") as writer:
@@ -370,6 +401,34 @@ def test_damaged_files_are_refused_in_one_line(index, tmp_path):
         Index.open(index.folder)
     (index.folder / "index.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
+        Index.open(index.folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "place", "value"),
+    [("id", 60, 2**30), ("id", 30, 2**30), ("id", 30, -5), ("id", 0, -(2**31)), ("key", 60, 2**31 - 1)],
+)
+def test_a_roster_that_points_out_of_the_file_is_refused(index, column, place, value):
+    path = next(index.folder.glob("roster-*"))
+    held = bytearray(path.read_bytes())
+    names = [f"r{row}" for row in range(60)] if column == "id" else [f"k{row}-0" for row in range(60)]
+    offsets = np.cumsum([0, *map(len, names)]).astype(np.int32)
+    start = held.index(offsets.tobytes())
+    offsets[place] = value
+    held[start : start + offsets.nbytes] = offsets.tobytes()
+    path.write_bytes(held)
+    with pytest.raises(DataError, match=r"missing or damaged \(.*offsets") as caught:
+        Index.open(index.folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_roster_out_of_order_is_refused(index):
+    path = next(index.folder.glob("roster-*"))
+    held = path.read_bytes()
+    numbers = np.arange(60)
+    numbers[7] = 5
+    path.write_bytes(held.replace(np.arange(60).tobytes(), numbers.tobytes(), 1))
+    with pytest.raises(DataError, match="numbers that do not rise"):
         Index.open(index.folder)
 
 

@@ -165,9 +165,6 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _check_plain(folder: Path) -> None:
     for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            mode = os.lstat(os.path.join(place, name)).st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                raise DataError(
-                    f"{Path(place) / name}: expected files and folders of the index, got a link or a pipe; remove it"
-                )
+        for path in (Path(place, name) for name in (*folders, *files)):
+            if not stat.S_ISREG(mode := path.lstat().st_mode) and not stat.S_ISDIR(mode):
+                raise DataError(f"{path}: expected a file or folder of the index, got a link or a pipe; remove it")

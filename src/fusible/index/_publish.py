@@ -1,4 +1,7 @@
-"""Making a version visible: everything beside the pointer first, then the pointer, then what nobody names goes."""
+"""Making a version visible: everything beside the pointer first, then the pointer, then what nobody names goes.
+
+What the version before names stays until the next one: who has it open reads graphs when they are first asked for.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ def opened(folder: Path, pointer: Pointer) -> Roster:
 
 
 def publish(folder: Path, table: Any, pointer: Pointer, failures: Sequence[Failure], graphs: Graphs) -> Pointer:
-    """Write roster, failures and graphs of the table as it is, move the pointer, remove what it no longer names."""
+    """Write roster, failures and graphs of the table as it is, move the pointer, remove what is older than `pointer`."""
+    before = pointer
     if not pointer.words and table.count_rows(f"{_table.TEXT} != ''"):
         index_words(table)
         pointer = replace(pointer, words=True)
@@ -54,21 +58,25 @@ def publish(folder: Path, table: Any, pointer: Pointer, failures: Sequence[Failu
     pointer = replace(pointer, graphs=graphs(table, pointer, roster))
     pointer.write(folder)
     _table.tag(table)
-    (folder / WORK).unlink(missing_ok=True)
-    (folder / FAILURES).unlink(missing_ok=True)
-    sweep(folder, pointer)
+    settled(folder)
+    sweep(folder, pointer, before)
     return pointer
 
 
-def sweep(folder: Path, pointer: Pointer) -> None:
-    """Remove rosters, failures and graphs that the pointer does not name."""
-    named = {pointer.roster, pointer.failures, *pointer.graphs.values()}
+def settled(folder: Path) -> None:
+    """Note that no job is unfinished."""
+    for path in (folder / WORK, folder / FAILURES, *folder.glob(".*.part")):
+        path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *pointers: Pointer) -> None:
+    """Remove rosters, failures and graphs that none of the pointers names."""
+    named = {name for one in pointers for name in (one.roster, one.failures, *one.graphs.values())}
     for path in [
         *folder.glob("roster-*"),
         *folder.glob("failures-*"),
         *folder.glob("graph-*"),
         *folder.glob("block-*"),
-        *folder.glob(".*.part"),
     ]:
         if path.name not in named:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
@@ -87,11 +95,26 @@ def _unindexed(table: Any) -> int:
     return int(table.count_rows() if stats is None else stats.num_unindexed_rows)
 
 
-def noted(folder: Path, failures: Sequence[Failure]) -> None:
-    """Add failures to those of the unfinished job."""
-    if failures:
-        lines = [json.dumps(_plain(failure), ensure_ascii=False) + "\n" for failure in failures]
-        _pointer.append(folder / FAILURES, "".join(lines))
+def noted(folder: Path, failures: Sequence[Failure], again: Sequence[str] = ()) -> None:
+    """Add failures to those of the unfinished job; what it noted of the ids that are put `again` counts no more."""
+    lines: list[Mapping[str, Any]] = [{"again": list(again)}] if again else []
+    lines += [_plain(failure) for failure in failures]
+    if lines:
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        _pointer.append(folder / FAILURES, text)
+
+
+def own_failures(folder: Path) -> list[dict[str, str]]:
+    """Failures of the unfinished job; the last time that an id was put counts."""
+    path = folder / FAILURES
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+        entry = _whole(line)
+        for name in entry.get("again", ()):
+            found.pop(name, None)
+        if "id" in entry:
+            found.setdefault(entry["id"], {})[entry["view"]] = entry
+    return [failure for views in found.values() for failure in views.values()]
 
 
 def _plain(failure: Failure) -> dict[str, str]:
@@ -112,18 +135,16 @@ def read_failures(folder: Path, pointer: Pointer) -> list[dict[str, str]]:
 
 def all_failures(folder: Path, pointer: Pointer, touched: set[str]) -> list[dict[str, str]]:
     """Failures of the rows that the unfinished job left alone, and its own, each once."""
-    path = folder / FAILURES
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-    own = [failure for line in lines if (failure := _whole(line))]
+    own = own_failures(folder)
     touched = touched | {failure["id"] for failure in own}
     kept = [failure for failure in read_failures(folder, pointer) if failure.get("id") not in touched]
     return list({(failure["id"], failure["view"]): failure for failure in [*kept, *own]}.values())
 
 
-def _whole(line: str) -> dict[str, str] | None:
-    """Parse a line; None for one that a kill cut short, whose rows were not written either."""
+def _whole(line: str) -> dict[str, Any]:
+    """Parse a line; nothing for one that a kill cut short, whose rows were not written either."""
     try:
-        failure: dict[str, str] = json.loads(line)
+        found = json.loads(line)
     except ValueError:
-        return None
-    return failure
+        return {}
+    return found if isinstance(found, dict) else {}

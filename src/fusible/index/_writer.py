@@ -38,6 +38,7 @@ class Writer:
         self._gone: list[str] = []
         self._before: Roster | None = None
         self._held: dict[str, str] = {}
+        self._failed: set[str] = set()
         self._next = pointer.next
         self._resume()
 
@@ -49,6 +50,7 @@ class Writer:
             held = Roster.scan(self._table, self._pointer.next)
             self._held = dict(zip(held.ids.to_pylist(), held.keys.to_pylist(), strict=True))
             self._next = int(held.numbers[-1]) + 1 if len(held) else self._next
+            self._failed = {failure["id"] for failure in _publish.own_failures(self._folder)}
             return
         _publish.settle(self._table, self._pointer)
         (self._folder / _publish.FAILURES).unlink(missing_ok=True)
@@ -79,7 +81,9 @@ class Writer:
         `failures` are mappings of `id`, `view` and `message`: what could not be read.
         """
         items.check(self._pointer.widths)
-        _publish.noted(self._folder, list(failures))
+        noted = list(failures)
+        _publish.noted(self._folder, noted, [name for name in items.ids if name in self._failed])
+        self._failed |= {str(failure["id"]) for failure in noted}
         if not len(items.ids):
             return
         numbers = np.arange(self._next, self._next + len(items.ids))
@@ -111,7 +115,13 @@ class Writer:
         return self._before
 
     def commit(self, graphs: Graphs) -> Pointer:
-        """Write all that waits, take out what was replaced, build what a search needs, and move the pointer."""
+        """Write all that waits, take out what was replaced, build what a search needs, and move the pointer.
+
+        Nothing is written, and no version is made, where nothing changed.
+        """
+        if self._idle():
+            _publish.settled(self._folder)
+            return self._pointer
         self.flush()
         now = Roster.scan(self._table)
         _table.delete(self._table, self._replaced(now))
@@ -126,6 +136,11 @@ class Writer:
         if crowded and published.version == 1:  # nobody reads an older version yet
             _table.drop_old(self._table)
         return published
+
+    def _idle(self) -> bool:
+        """Whether this job changes nothing of a version that is there."""
+        same = self._pointer.version and self.info == self._pointer.info and not (self._held or self._failed)
+        return bool(same) and not (self._visible().find(self._gone) >= 0).any()
 
     def _replaced(self, now: Roster) -> np.ndarray:
         """Numbers of rows that are deleted, or that a later row of the same id replaces."""

@@ -137,6 +137,7 @@ class Index(Reader):
             _table.tidy(table)
             failures = _publish.read_failures(self.folder, pointer)
             pointer = _publish.publish(self.folder, table, pointer, failures, self._graphs(advance, tidy=True))
+            _publish.sweep(self.folder, pointer)
             _table.drop_old(table)
         self._show(pointer, _publish.opened(self.folder, pointer))
 
