@@ -41,7 +41,7 @@ def opened(folder: Path, pointer: Pointer) -> Roster:
 
 
 def publish(folder: Path, table: Any, pointer: Pointer, failures: Sequence[Failure], graphs: Graphs) -> Pointer:
-    """Write roster, failures and graphs of the table as it is, move the pointer, remove what is older than `pointer`."""
+    """Write roster, failures and graphs of the table as it is, move the pointer, remove what is older than the last."""
     before = pointer
     if not pointer.words and table.count_rows(f"{_table.TEXT} != ''"):
         index_words(table)

@@ -32,8 +32,8 @@ QUALITY = 80
 SMALL_SOUND = 256 * 1024
 """Bytes of a sound inside the table up to which an index keeps the sound itself, as there is no file to play."""
 PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-LONG = r"^[+-]?\d{19,}$"
-"""Digits that no integer of 64 bits holds are a code."""
+LONG = r"^[+-]?\d{16,}$"
+"""Digits that a number of double precision may not hold are a code."""
 
 
 def row_ids(dataset: Dataset, column: str | None) -> list[str]:
@@ -78,10 +78,11 @@ def is_untyped(data: Any) -> bool:
 def with_numbers(columns: pa.Table, kept: set[str]) -> pa.Table:
     """Text columns whose every cell is a number as numbers, so that a filter compares them as such.
 
-    Codes, such as digits with a leading zero, stay text, and so do columns in `kept`.
+    Codes, such as digits with a leading zero, stay text, and so do columns in `kept`. Whole numbers are of double
+    precision too: the index keeps a column's type, and the next table may hold others.
 
-    >>> with_numbers(pa.table({"price": ["3", "4.5", " "], "zip": ["01", "2", "3"]}), set()).to_pydict()
-    {'price': [3.0, 4.5, None], 'zip': ['01', '2', '3']}
+    >>> with_numbers(pa.table({"price": ["3", "4", " "], "zip": ["01", "2", "3"]}), set()).to_pydict()
+    {'price': [3.0, 4.0, None], 'zip': ['01', '2', '3']}
     """
     for place, name in enumerate(columns.column_names):
         cells = columns.column(name)
@@ -90,7 +91,7 @@ def with_numbers(columns: pa.Table, kept: set[str]) -> pa.Table:
         trimmed = pc.utf8_trim_whitespace(cells.filter(pa.array(~empty)))
         codes = pc.any(pc.match_substring_regex(trimmed, f"{CODE}|{LONG}")).as_py()
         if not codes and pc.all(pc.match_substring_regex(trimmed, PLAIN)).as_py():
-            columns = columns.set_column(place, name, parse_numbers(cells)[0])
+            columns = columns.set_column(place, name, parse_numbers(cells)[0].cast(pa.float64()))
     return columns
 
 

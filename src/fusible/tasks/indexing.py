@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from fusible.data.cache import ArrayCache, CacheSpace
 from fusible.data.dataset import Dataset
-from fusible.errors import DataError
+from fusible.errors import ConfigError, DataError
 from fusible.index.items import FUSED, Items
 from fusible.index.store import Index
 from fusible.tasks import _index_rows as made
@@ -150,12 +150,18 @@ def build_index(
 
 
 def delete_rows(folder: str | Path, ids: Sequence[str]) -> Indexed:
-    """Take rows out of an index by their ids; raises `DataError` for an id that is not there."""
+    """Take rows out of an index by their ids.
+
+    Raises `DataError` for an id that is not there, `ConfigError` where a job is unfinished, which this would drop.
+    """
     start, index = time.perf_counter(), Index.open(folder)
     wanted = list(dict.fromkeys(map(str, ids)))
     if unknown := sorted(set(wanted) - set(index.ids())):
         raise DataError(f"{folder}: no row {unknown[0]!r} in this index; nothing is deleted")
-    with index.writing("delete " + " ".join(wanted)) as writer:
+    job = "delete " + " ".join(wanted)
+    if index.unfinished not in {None, job}:
+        raise ConfigError(f"{folder}: job {index.unfinished!r:.60} is not finished; run it again, then delete")
+    with index.writing(job) as writer:
         writer.delete(wanted)
     return Indexed(
         str(folder), index.rows, deleted=len(wanted), seconds=time.perf_counter() - start, index=index.describe()
