@@ -228,6 +228,30 @@ def test_names_that_sql_gives_a_meaning_are_found_under_another(tmp_path):
         assert index.search("v", query, 5, where=where).ids == [["two"]], where
 
 
+def test_names_that_the_engine_has_and_names_that_become_one_are_told_apart(tmp_path):
+    names = ["a.b", "a_b", "a`b", "_score", "_rowid", "_distance", "column__score"]
+    columns = pa.table({name: [place, place + 1] for place, name in enumerate(names)})
+    index = Index.create(tmp_path / "i", {"v": 2}, columns.schema, {})
+    with index.writing("j") as writer:
+        writer.put(Items(["one", "two"], {"v": np.eye(2)}, columns, ["a word", "words"]))
+    assert index.columns["a_b"] == "a_b"
+    assert len(set(index.columns.values())) == len(names)
+    for place, name in enumerate(index.columns.values()):
+        assert index.search("v", np.ones((1, 2)), 5, where=f"{name} = {place}").ids == [["one"]]
+        assert index.words("word", where=f"{name} > {place}").ids == [["two"]]
+    assert index.take(["one", "two"], names).equals(columns)
+
+
+def test_a_filter_is_looked_at_once_for_many_searches(index, monkeypatch):
+    queries, where = np.ones((1, 6)), "price < 20 AND kind = 'red'"
+    alone = [index.search("image", queries, where=where).ids, index.words("photo item7", where=where).ids]
+    allowed = index.allowed(where)
+    assert allowed.numbers.tolist() == list(range(1, 20, 2))
+    monkeypatch.setattr(Index, "allowed", None)
+    found = [index.search("image", queries, where=allowed).ids, index.words("photo item7", where=allowed).ids]
+    assert found == alone
+
+
 def test_columns_of_any_plain_kind_are_kept(tmp_path):
     columns = pa.table(
         {
@@ -482,9 +506,8 @@ def test_what_cannot_be_stored_is_said_in_one_line(index, items, tmp_path):
             writer.put(Items(**parts))
     with pytest.raises(DataError, match="expected id, view and message"), index.writing("bad") as writer:
         writer.put(good, [{"id": "r60"}])
-    for columns in (["fusible_id"], ["_rowid"], ["a.b", "a_b"]):
-        with pytest.raises(ConfigError, match="has a name that is taken"):
-            Index.create(tmp_path / "n", {"v": 2}, pa.schema([(name, pa.int64()) for name in columns]), {})
+    with pytest.raises(ConfigError, match="has a name that is taken"):
+        Index.create(tmp_path / "n", {"v": 2}, pa.schema([("Fusible_id", pa.int64())]), {})
     with pytest.raises(ConfigError, match="expected 1 to 62 views"):
         Index.create(tmp_path / "n", {}, pa.schema([]), {})
 

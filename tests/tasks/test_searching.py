@@ -1,6 +1,7 @@
 """Searching: what is found against brute force, how lists are merged, what is alike, why, and what is refused."""
 
 import itertools
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import fusible
 from fusible.errors import ConfigError, DataError
+from fusible.index import _table
 from fusible.tasks._search_rank import NEAR, blend, collapse, nearness
 from fusible.tasks._search_why import shared_words, stem
 from fusible.tasks.indexing import build_index
@@ -99,8 +101,8 @@ def test_words_join_by_reciprocal_rank(searcher):
         expected = 1 / (61 + rank[hit.id]) + (0.5 / (61 + by_words[hit.id]) if hit.id in by_words else 0)
         assert hit.score == pytest.approx(expected, rel=0.03)  # rows of equal chance may change places
     assert {"green", "leaf", "hat"} >= set(found.hits[0].words) != set()
-    only = searcher.search("green leaf hat", modality="image", k=5)
-    assert not only.words
+    for modality, words in (("image", False), ("table", False), ("text", True), ("note", True), ("fused", True)):
+        assert searcher.search("green leaf hat", modality=modality, k=5).words == words, modality
 
 
 def test_several_parts_are_one_fused_query(searcher, media):
@@ -126,11 +128,15 @@ def test_a_row_finds_what_is_like_it_and_not_itself(searcher):
     assert ("note", "row") not in [(p["view"], p["modality"]) for p in mixed.query]
 
 
-def test_filters_leave_the_rows_they_should(searcher, table):
+def test_filters_leave_the_rows_they_should(searcher, table, monkeypatch):
+    allowed = _table.allowed
     found = searcher.search("red", where="price > 5 and shop = 'here'", k=ROWS, alike=False)
     expected = table.index[(table["price"] > 5) & (table["shop"] == "here")]
     assert sorted(map(number, found.hits)) == expected.tolist()
+    asked = []
+    monkeypatch.setattr(_table, "allowed", lambda *given: asked.append(given) or allowed(*given))
     none = searcher.search("red", where="price > 1000")
+    assert len(asked) == 1  # for all views and the words
     assert (len(none), none.frame.columns[0]) == (0, "id")
 
 
@@ -237,6 +243,53 @@ def test_alike_means_the_same_picture_or_nearly_the_same_where_it_was_found():
     assert collapse(range(6), vectors, [], by_text, 10) == [[0, 1, 2, 3, 4], [5]]
     assert collapse([0, 1], {"fused": vectors["image"], **vectors}, ["image"], ["fused"] * 6, 10) == [[0, 1]]
     assert collapse([], vectors, ["image"], [], 10) == []
+
+
+def grouped(order, vectors, media, best, most, near):
+    """The rule of `collapse`, row by row: each joins the first group whose head it is alike."""
+
+    def cosine(view, one, other):
+        return float(vectors[view][one].astype(np.float64) @ vectors[view][other]) if view in vectors else np.nan
+
+    def alike(one, other):
+        found = best[one]
+        both = [c for view in media if not np.isnan(c := cosine(view, one, other))]
+        if max(both, default=0.0) >= 1 - 1e-6:
+            return True
+        return cosine(found, one, other) >= near and (not both or found in {*media, "fused"})
+
+    groups = []
+    for row in order:
+        group = next((group for group in groups if alike(group[0], row)), None)
+        if group is not None:
+            group.append(row)
+        elif len(groups) < most:
+            groups.append([row])
+    return groups
+
+
+@pytest.mark.parametrize("most", [1, 7, 70, 400])
+@pytest.mark.parametrize("media", [["image", "clip", "gone"], []])
+def test_groups_are_those_of_the_rule_row_by_row(rng, most, media):
+    rows, names = 300, np.array(["image", "clip", "text", "fused", "elsewhere"])
+    vectors = {}
+    for view in names[:4].tolist():
+        points = rng.normal(size=(30, 3))[rng.integers(0, 30, rows)] + rng.choice([0, 0.05], (rows, 1)) * rng.normal(
+            size=(rows, 3)
+        )
+        points[rng.random(rows) < 0.3] = np.nan
+        vectors[view] = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    order, best = rng.permutation(rows)[:250].tolist(), rng.choice(names, rows).tolist()
+    found = collapse(order, vectors, media, best, most, 0.995)
+    assert found == grouped(order, vectors, media, best, most, 0.995)
+
+
+def test_many_candidates_are_grouped_in_little_time(rng):
+    vectors = {view: rng.normal(size=(2_000, 256)).astype(np.float32) for view in ("image", "fused")}
+    vectors = {view: held / np.linalg.norm(held, axis=1, keepdims=True) for view, held in vectors.items()}
+    begun = time.process_time()
+    assert len(collapse(range(2_000), vectors, ["image"], ["image"] * 2_000, 500)) == 500
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("width", [2, 3, 5, 8, 64])

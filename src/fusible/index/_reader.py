@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fusible.errors import ConfigError, DataError
-from fusible.index import _filter, _publish, _table
+from fusible.index import _publish, _table
 from fusible.index._block import Block
 from fusible.index._engine import Layered
 from fusible.index._exact import best
@@ -18,7 +18,7 @@ from fusible.index._graph import Graph
 from fusible.index._graphs import Vectors
 from fusible.index._pointer import Pointer
 from fusible.index._roster import Roster
-from fusible.index.items import Hits, checked
+from fusible.index.items import Allowed, Hits, checked
 
 
 class Reader:
@@ -90,32 +90,44 @@ class Reader:
             self._lance = table
         return self._lance
 
+    def allowed(self, where: str) -> Allowed:
+        """Rows that an SQL condition on own columns leaves, for several searches that share it.
+
+        Raises `ConfigError` for a filter that cannot be used.
+        """
+        return _table.allowed(self._table, where, self.columns)
+
     def search(
-        self, view: str, vectors: np.ndarray, k: int = 10, *, where: str | None = None, exact: bool | None = None
+        self,
+        view: str,
+        vectors: np.ndarray,
+        k: int = 10,
+        *,
+        where: str | Allowed | None = None,
+        exact: bool | None = None,
     ) -> Hits:
         """Find the `k` rows of largest inner product of their `view` with each of `vectors` (q, width).
 
-        `where` is an SQL condition on own columns. `exact` forces exact search, or a graph also where few rows are
-        left; by default a graph is walked where the view has one and many rows are left. Raises `ConfigError` for an
-        unknown view or a filter that cannot be used, `ArrayError` for vectors that fit no view.
+        `where` is an SQL condition on own columns, or what `allowed` made of one. `exact` compares with every row, of a
+        view with a graph by the half-precision vectors that the graph keeps, or says False to walk a graph also where
+        few rows are left; by default a graph is walked where the view has one and many rows are left. Raises
+        `ConfigError` for an unknown view or a filter that cannot be used, `ArrayError` for vectors that fit no view.
         """
         width = self._view(view)
         queries = checked(vectors, width, "query", absent=False)
         _at_least_one(k)
-        allowed = None if where is None else _table.numbers(self._table, where, self.columns)
-        found = self._engine(view, width).search(queries, k, allowed, exact)
+        allowed = self.allowed(where) if isinstance(where, str) else where
+        found = self._engine(view, width).search(queries, k, None if allowed is None else allowed.numbers, exact)
         return Hits([self._roster.names(numbers) for numbers, _ in found], [scores for _, scores in found])
 
-    def words(self, text: str, k: int = 10, *, where: str | None = None) -> Hits:
+    def words(self, text: str, k: int = 10, *, where: str | Allowed | None = None) -> Hits:
         """Find the `k` rows whose text fits the words best, by BM25 (Robertson & Zaragoza 2009); no row twice."""
         _at_least_one(k)
-        allowed = None if where is None else _filter.checked(where, self.columns.values())
-        if allowed is not None:
-            _table.numbers(self._table, str(where), self.columns)
+        allowed = self.allowed(where) if isinstance(where, str) else where
         if not self._pointer.words or not text.strip():
             return Hits([[]], [np.empty(0, np.float32)])
         query = self._table.search(text, query_type="fts", fts_columns=_table.TEXT)
-        query = query if allowed is None else query.where(allowed, prefilter=True)
+        query = query if allowed is None else query.where(allowed.condition, prefilter=True)
         rows = query.limit(k).select([_table.NUMBER, "_score"]).to_arrow()
         numbers, scores = best(rows["_score"].to_numpy().astype(np.float32), rows[_table.NUMBER].to_numpy(), k)
         return Hits([self._roster.names(numbers)], [scores])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from fusible.errors import ConfigError, DataError, MissingExtraError
 from fusible.index import _filter
-from fusible.index.items import Items
+from fusible.index.items import Allowed, Items
 
 NUMBER, ID, KEY, TEXT = "fusible_number", "fusible_id", "fusible_key", "fusible_text"
 PRESENT = "fusible_present"
@@ -42,14 +43,25 @@ def connect(folder: Path) -> Any:
 
 
 def stored_names(columns: pa.Schema) -> dict[str, str]:
-    """Name in the table of every own column: dots and quotes, which SQL gives a meaning, become underscores."""
-    names: dict[str, str] = {}
+    """Name in the table of every own column: dots and quotes, which SQL gives a meaning, become underscores.
+
+    Names that LanceDB has for itself begin with `column_` instead; of two that are the same then, one gets a number.
+
+    >>> stored_names(pa.schema([(name, pa.int64()) for name in ("a.b", "a_b", "_score")]))
+    {'a.b': 'a_b_2', 'a_b': 'a_b', '_score': 'column__score'}
+    """
+    wanted = {}
     for column in columns.names:
         name = re.sub(r"[.\"'`\\]", "_", column) or "_"
-        if name.lower().startswith(("fusible_", "_row", "_score", "_dist")) or name in names.values():
+        if name.lower().startswith("fusible_") or column in wanted:
             raise ConfigError(f"index: column {column!r} has a name that is taken; rename it")
-        names[column] = name
-    return names
+        wanted[column] = f"column_{name}" if name.lower().startswith(("_row", "_score", "_dist")) else name
+    names = {column: name for column, name in wanted.items() if column == name}
+    for column, name in wanted.items():
+        if column not in names:
+            tries = chain([name], (f"{name}_{turn}" for turn in count(2)))
+            names[column] = next(one for one in tries if one not in names.values())
+    return {column: names[column] for column in wanted}
 
 
 def schema(widths: Mapping[str, int], columns: pa.Schema, names: Mapping[str, str]) -> pa.Schema:
@@ -140,8 +152,8 @@ def take(table: Any, places: np.ndarray, columns: Sequence[str]) -> pa.Table:
     return found.select(chosen).take(pa.array(order[back]))
 
 
-def numbers(table: Any, where: str, columns: Mapping[str, str]) -> np.ndarray:
-    """Sorted numbers of the rows that a user's filter leaves; raises `ConfigError` for a filter that cannot be used."""
+def allowed(table: Any, where: str, columns: Mapping[str, str]) -> Allowed:
+    """Rows that a user's filter leaves; raises `ConfigError` for a filter that cannot be used."""
     condition = _filter.checked(where, columns.values())
     try:
         found = [batch.column(0).to_numpy() for batch in batches(table, [NUMBER], condition)]
@@ -149,7 +161,7 @@ def numbers(table: Any, where: str, columns: Mapping[str, str]) -> np.ndarray:
         if not isinstance(error, ValueError | RuntimeError | OSError) and not _filter.panicked(error):
             raise
         raise _filter.said(error, columns.values()) from None
-    return np.sort(np.concatenate([*found, np.empty(0, np.int64)]))
+    return Allowed(condition, np.sort(np.concatenate([*found, np.empty(0, np.int64)])))
 
 
 def delete(table: Any, gone: np.ndarray) -> None:

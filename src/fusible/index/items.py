@@ -61,6 +61,14 @@ class Hits:
     scores: list[np.ndarray]
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Rows of an index that a filter leaves: the `condition`, checked, and their sorted `numbers`."""
+
+    condition: str
+    numbers: np.ndarray
+
+
 def checked(rows: np.ndarray, width: int, what: str, *, absent: bool) -> np.ndarray:
     """Rows as float32 (n, width) in C order; `absent` allows rows of NaN only. Raises `ArrayError`."""
     found = np.ascontiguousarray(rows, dtype=np.float32)

@@ -17,6 +17,9 @@ SAME = 1.0 - 1e-6
 CHANCE = 1e-6
 """Share of random directions that may be so near: spaces of a few dimensions need a larger cosine."""
 
+_BLOCK = 64
+"""Rows whose cosines with all others are taken at once."""
+
 
 def blend(chances: np.ndarray, words: np.ndarray, weight: float) -> np.ndarray:
     """Score (rows,) of each row: its chance, or with words the reciprocal ranks of both, words weighing `weight`.
@@ -57,12 +60,16 @@ def collapse(
     [[0, 2], [1]]
     """
     groups: list[list[int]] = []
-    for row in order:
-        group = next((g for g in groups if _alike(g[0], row, vectors, media, best[g[0]], near)), None)
-        if group is not None:
-            group.append(row)
-        elif len(groups) < most:
-            groups.append([row])
+    left = np.array(order, dtype=np.int64)
+    while len(left) and len(groups) < most:
+        alike = _alike(left[:_BLOCK], left, vectors, media, best, near)
+        free = np.ones(len(left), bool)
+        for place, row in enumerate(alike):
+            if free[place] and len(groups) < most:
+                row[place] = True
+                groups.append(left[row & free].tolist())
+                free &= ~row
+        left = left[free]
     return groups
 
 
@@ -78,11 +85,28 @@ def nearness(width: int) -> float:
 
 
 def _alike(
-    one: int, other: int, vectors: Mapping[str, np.ndarray], media: Sequence[str], found: str, near: float
-) -> bool:
-    views = {*media, found} & set(vectors)
-    cosines = {view: float(vectors[view][one].astype(np.float64) @ vectors[view][other]) for view in views}
-    both = [cosines[view] for view in media if view in cosines and not np.isnan(cosines[view])]
-    if max(both, default=0.0) >= SAME:
-        return True
-    return cosines.get(found, 0.0) >= near and (not both or found in {*media, FUSED})
+    heads: np.ndarray,
+    rows: np.ndarray,
+    vectors: Mapping[str, np.ndarray],
+    media: Sequence[str],
+    best: Sequence[str],
+    near: float,
+) -> np.ndarray:
+    """Bool (heads, rows): whether a row is alike one that may begin a group."""
+
+    def cosines(view: str, of: np.ndarray) -> np.ndarray:
+        found: np.ndarray = vectors[view][of].astype(np.float64) @ vectors[view][rows].astype(np.float64).T
+        return found
+
+    same, both = np.zeros((2, len(heads), len(rows)), bool)
+    for view in media:
+        if view in vectors:
+            held = cosines(view, heads)
+            same |= held >= SAME
+            both |= ~np.isnan(held)
+    views = np.array([best[head] for head in heads.tolist()])
+    for view in {*views.tolist()} & set(vectors):
+        chosen = views == view
+        close = cosines(view, heads[chosen]) >= near
+        same[chosen] |= close if view in {*media, FUSED} else close & ~both[chosen]
+    return same

@@ -12,7 +12,7 @@ import numpy as np
 
 from fusible.errors import ConfigError
 from fusible.evaluation.explanation import Saliency
-from fusible.index.items import FUSED
+from fusible.index.items import FUSED, Allowed
 from fusible.index.store import Index
 from fusible.tasks._index_place import check_model, open_model
 from fusible.tasks._search_query import Query, make_query
@@ -94,7 +94,7 @@ class Searcher:
         explain : bool
             Also say which words, patches and stretches of sound matter (extra `explain`; a second or more).
         exact : bool, optional
-            Force exact or approximate search; see `Index.search`.
+            Compare with every row, or walk graphs wherever there are any; see `Index.search`.
 
         Raises
         ------
@@ -107,8 +107,9 @@ class Searcher:
         given = {"text": text, "image": image, "audio": audio, "video": video}
         asked = make_query(self.retriever, self.index, given, query=query, value=value, row=row)
         views = self._views(modality)
-        weight = words if asked.is_text and self._reads_text(modality) else 0.0
-        candidates, best, groups, scores = self._ranked(asked, views, where, k, weight, exact, alike)
+        weight = words if asked.is_text and self._reads_text(views) else 0.0
+        allowed = None if where is None else self.index.allowed(where)
+        candidates, best, groups, scores = self._ranked(asked, views, allowed, k, weight, exact, alike)
         hits = self._hits(candidates, views, best, groups, scores, asked)
         if explain:
             for hit in hits:
@@ -134,14 +135,20 @@ class Searcher:
             raise ConfigError(f"--modality {modality}: the index has none; it has {names}, and {FUSED!r}")
         return found
 
-    def _reads_text(self, modality: str | None) -> bool:
-        """Whether rows may be found by their words: unless only views of other modalities are looked at."""
-        return modality is None or any(
-            view.modality is Modality.TEXT for view in self.retriever.views if modality in (view.modality, view.name)
-        )
+    def _reads_text(self, views: list[str]) -> bool:
+        """Whether rows may be found by their words: where a view of text is looked at, by itself or in `fused`."""
+        texts = {view.name for view in self.retriever.views if view.modality is Modality.TEXT}
+        return bool(texts) and (FUSED in views or not texts.isdisjoint(views))
 
     def _ranked(
-        self, asked: Query, views: list[str], where: str | None, k: int, weight: float, exact: bool | None, alike: bool
+        self,
+        asked: Query,
+        views: list[str],
+        where: Allowed | None,
+        k: int,
+        weight: float,
+        exact: bool | None,
+        alike: bool,
     ) -> tuple[_Found, list[str], list[list[int]], np.ndarray]:
         """Candidates, the view that found each, groups of alike ones, best first, and scores."""
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
@@ -161,7 +168,7 @@ class Searcher:
             number *= 4
 
     def _candidates(
-        self, asked: Query, views: list[str], where: str | None, number: int, weight: float, exact: bool | None
+        self, asked: Query, views: list[str], where: Allowed | None, number: int, weight: float, exact: bool | None
     ) -> _Found:
         """The nearest rows of each view and of the words, with their chances in all views."""
         lists = [self.index.search(view, asked.vector[None], number, where=where, exact=exact).ids[0] for view in views]
