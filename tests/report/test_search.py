@@ -1,5 +1,6 @@
 """The page and the terminal of a search: whole, escaped, self-contained; players only of what is a sound or a video."""
 
+import os
 import re
 from dataclasses import replace
 from io import StringIO
@@ -108,6 +109,22 @@ def test_only_sounds_and_videos_are_embedded_or_linked(found, tmp_path, monkeypa
     assert players(sound=clip, clip=clip) == players(clip=clip)
     monkeypatch.setattr(search, "ALL_PLAYED", 10)
     assert players(clip=clip) == [clip.as_uri()]
+
+
+def test_a_pipe_is_not_read(found, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    hit = replace(found.hits[0], media={"sound": str(tmp_path / "pipe.wav")})
+    assert Page(render(replace(found, hits=[hit], query=[]))).named("audio") == []
+
+
+def test_own_columns_do_not_take_the_place_of_what_is_said_of_a_hit(found):
+    hit = replace(found.hits[0], columns={"id": 7, "score": 9.0, "column_id": "x", "price": 2.0})
+    frame = replace(found, hits=[hit]).frame
+    assert frame.columns.tolist() == [
+        "id", "score", "chance", "view", "alike", "column_column_id", "column_score", "column_id", "price",
+    ]  # fmt: skip
+    assert frame.iloc[0].tolist()[:2] == ["item-1", 0.03]
+    assert frame.iloc[0].tolist()[5:] == [7, 9.0, "x", 2.0]
 
 
 def test_a_sound_kept_in_the_index_is_played(found, sound):

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusible.data.kinds import by_bytes
+from fusible.index.items import FUSED
 from fusible.report import html
 from fusible.report._saliency import saliency_blocks
 from fusible.tasks._search_results import Hit, Results
@@ -73,7 +74,11 @@ def statement(found: Results) -> str:
 
 
 def _by(view: str) -> str:
-    return "all its views together" if view == "fused" else repr(view)
+    return "all its views together" if view == FUSED else repr(view)
+
+
+def _shown(view: str) -> str:
+    return "all views" if view == FUSED else view
 
 
 def _asked(part: Mapping[str, Any], budget: list[int]) -> dict[str, Any]:
@@ -111,12 +116,17 @@ def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, 
     shaded_texts = {"".join(one.pieces) for one in hit.saliency if one.kind == "words"}
     by_column = {one.column: hit.previews.get(one.view, b"") for one in hit.saliency}
     texts = {str(value) for value in hit.columns.values()} & {hit.text, *hit.text.split("\n")}
-    fields = {n: v for n, v in hit.columns.items() if v is not None and str(v) not in texts and not _is_path(v, hit)}
+    fields = {
+        n: _cell(v) for n, v in hit.columns.items() if v is not None and str(v) not in texts and not _is_path(v, hit)
+    }
     return {
         "place": place,
         "hit": hit,
-        "by": "" if hit.view is None else ("all views" if hit.view == "fused" else hit.view),
-        "chances": sorted(hit.chances.items(), key=lambda pair: -pair[1]),
+        "by": "" if hit.view is None else _shown(hit.view),
+        "chances": [
+            (_shown(view), chance, view == hit.view)
+            for view, chance in sorted(hit.chances.items(), key=lambda c: -c[1])
+        ],
         "pictures": pictures,
         "players": players,
         "text": marked(hit.text, hit.words) if hit.text not in shaded_texts else None,
@@ -127,6 +137,11 @@ def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, 
 
 def _is_path(value: Any, hit: Hit) -> bool:
     return isinstance(value, str) and any(path.endswith(value) for path in hit.media.values())
+
+
+def _cell(value: Any) -> Any:
+    """A cell as it is shown: whole numbers of an untyped table, which are held as others, without a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def marked(text: str, words: list[str]) -> Markup:
@@ -153,8 +168,10 @@ def _whole(data: str | bytes | None) -> bytes | None:
 
 
 def _read(path: str) -> bytes | None:
-    """The start of a file, at most one byte more than is embedded; None where it cannot be read."""
+    """The start of a file, at most one byte more than is embedded; None for a pipe or what cannot be read."""
     try:
+        if not Path(path).is_file():
+            return None
         with Path(path).open("rb") as file:
             return file.read(PLAYED + 1)
     except (OSError, ValueError):
@@ -194,7 +211,7 @@ def print_results(found: Results, console: Console | None = None) -> None:
     for place, hit in enumerate(found.hits, 1):
         chance = "–" if hit.chance is None else f"{hit.chance:.1%}"
         more = f" +{len(hit.alike)} alike" if hit.alike else ""
-        view = "words" if hit.view is None else "all views" if hit.view == "fused" else hit.view
+        view = "words" if hit.view is None else _shown(hit.view)
         table.add_row(str(place), chance, Text(hit.id + more), Text(view), _what(hit))
     console.print(table)
     console.print(Text(statement(found), style="bold"))
@@ -203,7 +220,7 @@ def print_results(found: Results, console: Console | None = None) -> None:
 
 
 def _what(hit: Hit) -> Text:
-    said = hit.text or ", ".join(f"{name} {value}" for name, value in hit.columns.items() if value is not None)
+    said = hit.text or ", ".join(f"{name} {_cell(value)}" for name, value in hit.columns.items() if value is not None)
     lines = Text(said[:400], overflow="ellipsis")
     for match in WORD.finditer(said[:400]):
         if match.group() in hit.words:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+FIELDS = ["id", "score", "chance", "view", "alike"]
+"""What the frame says of a hit before its own columns."""
+
+
 @dataclass(slots=True)
 class Hit:
     """One result. `chance` is that of belonging to the query, by the view that matches best; `chances` of all views.
@@ -60,14 +64,21 @@ class Results:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One line per hit: id, score, chance, view, number of alike rows, own columns."""
+        """One line per hit: id, score, chance, view, number of alike rows, own columns.
+
+        Own columns of these names are called `column_id`, `column_score` and so on.
+        """
         import pandas as pd
 
-        lines = [
-            {"id": h.id, "score": h.score, "chance": h.chance, "view": h.view, "alike": len(h.alike), **h.columns}
-            for h in self.hits
-        ]
-        return pd.DataFrame(lines, columns=None if lines else ["id", "score", "chance", "view", "alike"])
+        lines = []
+        for hit in self.hits:
+            line: dict[str, Any] = dict(
+                zip(FIELDS, (hit.id, hit.score, hit.chance, hit.view, len(hit.alike)), strict=True)
+            )
+            for name, value in hit.columns.items():
+                line[_shown(name, hit.columns)] = value
+            lines.append(line)
+        return pd.DataFrame(lines, columns=None if lines else FIELDS)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -77,3 +88,11 @@ class Results:
             "words": self.words, "hits": [hit.to_json() for hit in self.hits], "notes": self.notes,
             "seconds": self.seconds, "command": self.command,
         }  # fmt: skip
+
+
+def _shown(name: str, columns: dict[str, Any]) -> str:
+    """Name of an own column in the frame."""
+    shown = name
+    while shown in FIELDS or (shown != name and shown in columns):
+        shown = f"column_{shown}"
+    return shown
