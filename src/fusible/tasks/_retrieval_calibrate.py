@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 from scipy.optimize import minimize
 
-from fusible.tasks._retrieval_calibration import FLATTEST, FUSED, MOST_PAIRS, PRIOR, TAIL, Calibration, Curve
+from fusible.index.items import FUSED
+from fusible.tasks._retrieval_calibration import FLATTEST, MOST_PAIRS, PRIOR, TAIL, Calibration, Curve
 from fusible.tasks._retrieval_head import fused
 from fusible.tasks._retrieval_pairs import Rows
 

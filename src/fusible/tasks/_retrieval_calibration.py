@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from fusible.errors import ModelFormatError, SchemaError
+from fusible.index.items import FUSED
 
-FUSED = "fused"
-"""Name of the vector of all views of a row together."""
 PRIOR = 0.01
 """Chance that a pair belongs together before anything is known of it: one of a hundred that could be found."""
 TAIL = 0.99

@@ -16,8 +16,9 @@ from fusible.data.dataset import Dataset
 from fusible.data.read import read
 from fusible.encoders._base import Encoder
 from fusible.errors import ModelFormatError, SchemaError
+from fusible.index.items import FUSED
 from fusible.tasks import pack
-from fusible.tasks._retrieval_calibration import FUSED, Calibration, check_names
+from fusible.tasks._retrieval_calibration import Calibration, check_names
 from fusible.tasks._retrieval_head import Head, Part, build_head, fused, units
 from fusible.tasks.aligner import TableAligner, load_aligner
 from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
