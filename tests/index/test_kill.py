@@ -21,4 +21,4 @@ def test_what_a_kill_leaves_is_whole_and_a_rerun_completes_it(tmp_path):
         assert kill["left"] == []
     assert {kill["before"] for kill in kills if kill["stage"] == "build"} == {"unfinished"}
     assert len({kill["after"] for kill in kills}) == 3  # compaction changes nothing
-    assert sum(kill["killed"] for kill in kills) >= KILLS / 2
+    assert sum(kill["killed"] for kill in kills) >= KILLS - 1
