@@ -213,3 +213,12 @@ def test_bad_input_is_one_line(options, error, words):
 def test_too_few_rows_are_refused():
     with pytest.raises(DataError, match="expected 30 at least"):
         fitted(paired(20))
+
+
+def test_texts_that_the_tables_split_cuts_are_counted():
+    frame = paired()
+    places = [np.flatnonzero(frame["split"] == part)[:5] for part in ("train", "test")]
+    frame.loc[places[1], "said"] = frame["said"].to_numpy()[places[0]]
+    notes = fitted(frame).notes
+    assert any(note.startswith("5 of 48 items of said in test rows are in training rows, too") for note in notes)
+    assert any("rows of one said stay together" in note for note in notes)

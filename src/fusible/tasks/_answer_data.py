@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array, csr_matrix
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_matrix
 
 from fusible.data.cache import ArrayCache
 from fusible.data.dataset import Dataset
@@ -19,6 +18,7 @@ from fusible.data.read import read
 from fusible.data.split import Split, make_split
 from fusible.errors import SchemaError, TargetError
 from fusible.tasks._answer_people import People, earned, people_of
+from fusible.tasks._blocks import together, whole
 from fusible.tasks.context import Context
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.target import Target
@@ -26,8 +26,6 @@ from fusible.types import Modality, Task, View
 
 RARE = 10
 """Answers of fewer rows are dealt to the parts of a split by chance."""
-FEWEST, LARGEST = 20, 0.2
-"""Rows that share a picture are kept together where there are so many such groups, none with more of the rows."""
 
 
 @dataclass(slots=True)
@@ -134,36 +132,10 @@ def _shown(source: Source, images: Sequence[View]) -> np.ndarray:
 def _groups(dataset: Dataset, shown: np.ndarray) -> np.ndarray | None:
     """Rows that are kept in one part: those of one group of the table, and those that share a picture.
 
-    A picture in more than `LARGEST` of the rows holds nothing together, or all would be one group. Where so few groups
-    are left that no split keeps them whole, they are those of the table; None where every row is alone.
+    Where that leaves so few that no split keeps them whole, they are those of the table; None where every row is alone.
     """
-    common = np.flatnonzero(np.bincount(shown[shown >= 0]) > LARGEST * dataset.rows)
-    links = [np.where(np.isin(shown, common), -1, shown)]
-    own = dataset.group_values()
-    if own is not None:
-        links.append(own.reshape(-1, 1))
-    groups = together(links)
-    sizes = np.unique(groups, return_counts=True)[1]
-    if sizes.max() == 1:
-        return None
-    return own if len(sizes) < FEWEST or sizes.max() > LARGEST * len(groups) else groups
-
-
-def together(shared: Sequence[np.ndarray]) -> np.ndarray:
-    """Int (rows,): rows that share an item, directly or through others, have one number; rows without are alone.
-
-    Each of `shared` (rows, slots) numbers items of one kind from 0, -1 where there is none.
-    """
-    size = len(shared[0])
-    lines, items = [], []
-    for numbers in shared:
-        line, slot = np.nonzero(numbers >= 0)
-        lines.append(line)
-        items.append(size + numbers[line, slot])
-        size += int(numbers.max(initial=-1)) + 1
-    line = np.concatenate(lines)
-    links = coo_array((np.ones(len(line)), (line, np.concatenate(items))), shape=(size, size))
-    return np.asarray(connected_components(links, directed=False)[1][: len(shared[0])])
+    groups = whole([shown], own := dataset.group_values())
+    return own if groups is None or len(np.unique(groups)) == len(groups) else groups
 
 
 def _notes(people: People, split: Split, shown: np.ndarray) -> list[str]:

@@ -17,8 +17,8 @@ from fusible.data.split import Split, make_split
 from fusible.decoders._base import END
 from fusible.decoders._vocabulary import Vocabulary
 from fusible.errors import ConfigError, DataError
+from fusible.tasks._blocks import blocks_of
 from fusible.tasks._said import said
-from fusible.tasks.align import blocks_of
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.writer import STEPS
 from fusible.types import Modality, View

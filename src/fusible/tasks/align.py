@@ -20,13 +20,14 @@ from fusible.errors import DataError, SchemaError
 from fusible.evaluation import similarity
 from fusible.evaluation.alignment import Alignment, Component
 from fusible.evaluation.cost import Stages
+from fusible.tasks._blocks import blocks_of, shown_notes
 from fusible.tasks.aligned import MOST_SEARCHED, build_aligner, check_aligner, clock, fit_quietly, room, searcher
 from fusible.tasks.aligner import TableAligner, project
 from fusible.tasks.label_free import chosen_views, fit_encoder, label_free_encoders
 from fusible.tasks.results import versions
 from fusible.tasks.source import Progress, Source
 from fusible.tasks.vectors import pooled
-from fusible.types import MEDIA, View
+from fusible.types import View
 
 RANKS = (1, 10)
 FEWEST = 10
@@ -114,32 +115,13 @@ def align(
         result.retrieval = _retrieval(source, chosen, rows, aligner, split.test)
     if repeated:
         notes.append(f"rows of one {repeated} stay together in resamples, in tests and in a drawn split")
+    notes += shown_notes(source, chosen, learn, split.test)
     result.views, result.settings, result.notes = described, {**result.settings, **settings}, notes
     result.problems = [*dataset.problems, *source.problems]
     result.seed, result.command, result.versions = seed, command, versions()
     result.seconds = {**stages.seconds, "total": time.perf_counter() - start}
     result.aligner = _table_aligner(method, dataset.columns, chosen, found, aligner, result)
     return result
-
-
-def blocks_of(source: Source, views: Sequence[View]) -> tuple[np.ndarray, str]:
-    """Which rows are not independent: those of one group, else those that share an item of the view that repeats most.
-
-    Also what they share, in words, or nothing where all rows are alone. A view of fewer than `2 * FEWEST` items is a
-    category in disguise, which both parts may share.
-    """
-    rows = source.dataset.rows
-    groups = source.dataset.group_values()
-    if groups is not None:
-        return groups, "group" if len(np.unique(groups)) < rows else ""
-    best, what = np.arange(rows), ""
-    for view in views:
-        ids = source.data(view).ids
-        if view.modality in MEDIA and ids.shape[1] == 1:
-            alone = np.where(ids[:, 0] >= 0, ids[:, 0], ids.max(initial=0) + 1 + np.arange(rows))
-            if 2 * FEWEST <= len(np.unique(alone)) < len(np.unique(best)):
-                best, what = alone, view.name
-    return best, what
 
 
 def _encode(

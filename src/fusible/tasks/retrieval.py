@@ -20,13 +20,14 @@ from fusible.data.split import Split, make_split
 from fusible.errors import ConfigError, DataError, FusibleError, TargetError
 from fusible.evaluation.cost import Stages
 from fusible.evaluation.retrieved import Retrieval
+from fusible.tasks._blocks import blocks_of, shown_notes
 from fusible.tasks._retrieval_calibrate import calibrate
 from fusible.tasks._retrieval_candidates import Candidate, Trial, default_methods, of_method, together
 from fusible.tasks._retrieval_encoders import Chosen, with_classes, with_pairs
 from fusible.tasks._retrieval_measure import measure
 from fusible.tasks._retrieval_pairs import Rows, directions
 from fusible.tasks._retrieval_semantic import semantic, semantic_on
-from fusible.tasks.align import FEWEST, blocks_of
+from fusible.tasks.align import FEWEST
 from fusible.tasks.aligned import clock
 from fusible.tasks.context import Context
 from fusible.tasks.folder import replace
@@ -78,7 +79,8 @@ def fit_retrieval(
 
     Items of a row belong together; with a `target` of classes, items of one class do. Candidates are aligners (linear
     ones with their ridge, components and weights by correlation), semantic matching where there are classes, and the
-    best of these side by side. Rows that share an item, such as five captions of one picture, stay in one part.
+    best of these side by side. Rows that share an item, such as five captions of one picture, stay in one part of a
+    drawn split, as far as that leaves parts to draw; `notes` count items of test rows that training rows show.
 
     Parameters
     ----------
@@ -128,6 +130,7 @@ def fit_retrieval(
     result.parts = {"train": len(train.table), "valid": len(valid.table), "test": len(test.table)}
     if table.repeated:
         result.notes = [*result.notes, f"rows of one {table.repeated} stay together in parts and in resamples"]
+    result.notes = [*result.notes, *shown_notes(table.source, table.views, table.split.train, table.split.test)]
     result.problems = [*dataset.problems, *table.source.problems]
     result.target, result.seed, result.command, result.versions = target, seed, command, versions()
     used = {name for view in table.views for name in view.columns}
