@@ -10,9 +10,9 @@ from _asked import COLOURS, ENCODERS, brief, fitted, write_asked
 import fusible
 from fusible.errors import ConfigError, DataError, FusibleError, SchemaError, TargetError
 from fusible.tasks._answer_data import read_answers
-from fusible.tasks._blocks import together
 from fusible.tasks._answer_people import people_of
 from fusible.tasks._answer_score import FREQUENT, FREQUENT_BY_TYPE
+from fusible.tasks._blocks import together
 from fusible.tasks.answering import CANDIDATES, fit_answers
 
 

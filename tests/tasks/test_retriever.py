@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import fusible
 from fusible.alignment._projections import Affine
 from fusible.errors import ModelFormatError, SchemaError
-from fusible.tasks._retrieval_calibrate import _fit, calibrate
+from fusible.tasks._retrieval_calibrate import _fit, _relations, calibrate
 from fusible.tasks._retrieval_calibration import Calibration, Curve
 from fusible.tasks._retrieval_head import Head, Part, build_head, fused, units
 from fusible.tasks._retrieval_pairs import Rows
@@ -128,6 +128,48 @@ def test_chances_hold_on_new_rows_at_the_stated_prior(rng):
     assert loss < 0.8 * -(0.01 * np.log(0.01) + 0.99 * np.log(0.99))
 
 
+@pytest.mark.parametrize("noise", [0.5, 0.8, 1.2])
+def test_chances_of_first_hits_hold_in_collections_of_any_size(noise):
+    calibration = calibrate(*drawn(300, 0, noise))
+    _, vectors = drawn(2_000, 5, noise)
+    similarity = vectors["a"] @ vectors["b"].T
+    for rows in (100, 500, 2_000):
+        chance = calibration.chance("a", "b", similarity[:rows, :rows], rows)
+        right = (chance.argmax(axis=1) == np.arange(rows)).mean()
+        assert chance.max(axis=1).mean() == pytest.approx(right, abs=0.1)
+
+
+def drawn(rows, seed, noise):
+    """Two views of the same things."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(rows, 16))
+    vectors = {name: fused([shared + noise * rng.normal(size=shared.shape)]) for name in "ab"}
+    return Rows(np.arange(rows), dict.fromkeys("ab", np.arange(rows)), {}, np.arange(rows)), vectors
+
+
+def test_a_curve_knows_how_many_rows_belong_to_one(rng):
+    things = np.repeat(np.arange(60), 5)
+    vectors = {name: fused([rng.normal(size=(300, 8))]) for name in ("photo", "text")}
+    vectors["photo"] = vectors["photo"][5 * things]
+    rows = Rows(np.arange(300), {"photo": things, "text": np.arange(300)}, {}, things)
+    curves = calibrate(rows, vectors).curves
+    assert {pair: round(curve.each, 6) for pair, curve in curves.items() if curve.matches} == {
+        ("photo", "text"): 5.0, ("text", "photo"): 5.0, ("text", "text"): 4.0, ("text", "fused"): 4.0,
+        ("fused", "text"): 4.0,
+    }  # fmt: skip
+    assert curves["photo", "photo"].borrowed
+    assert curves["photo", "photo"].each == 5.0
+    rows.classes = things % 4
+    assert {curve.each for curve in calibrate(rows, vectors).curves.values()} == {0.0}
+
+
+def test_rows_of_a_block_that_share_nothing_are_neither_matches_nor_strangers():
+    rows = Rows(np.arange(3), {"a": np.array([0, 1, 2]), "b": np.array([0, 1, 2])}, {}, np.array([0, 0, 1]))
+    match, stranger = _relations(rows, np.arange(3), np.arange(3), "a", "b")
+    np.testing.assert_array_equal(match, np.eye(3, dtype=bool))
+    assert stranger.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
+
+
 def test_classes_set_the_prior(rng):
     rows, vectors = mixed(rng, items=200)
     rows.classes = np.arange(200) % 4
@@ -163,7 +205,9 @@ def test_an_aligners_folder_loads(aligned):
 def test_saved_and_loaded_it_is_the_same(aligned, tmp_path):
     frame, _, folder = aligned
     retriever = fusible.load_retriever(folder)
-    retriever.calibration = Calibration({("said", "fused"): Curve(0.1, 0.4, 3.0, -2.0, 12)}, 0.02, retriever.width)
+    retriever.calibration = Calibration(
+        {("said", "fused"): Curve(0.1, 0.4, 3.0, -2.0, 12, 5.0, 0.5)}, 0.02, retriever.width
+    )
     retriever.save(tmp_path / "one")
     loaded = fusible.load_retriever(tmp_path / "one")
     assert loaded.fingerprint == retriever.fingerprint

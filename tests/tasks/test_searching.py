@@ -76,7 +76,9 @@ def test_the_list_is_that_of_brute_force(searcher, table):
     names = index.ids()
     query = retriever.transform(pd.DataFrame({"note": ["green leaf cup"]}), ["note"])["note"][0]
     views = ["note", "photo", "sound", "table", "fused"]
-    chances = np.stack([retriever.calibrate("note", v, index.vectors(names, v) @ query) for v in views], axis=1)
+    vectors = {view: index.vectors(names, view) for view in views}
+    sizes = {view: int(np.isfinite(rows).all(axis=1).sum()) for view, rows in vectors.items()}
+    chances = np.stack([retriever.calibrate("note", v, vectors[v] @ query, sizes[v]) for v in views], axis=1)
     best = np.nanmax(chances, axis=1)
     found = searcher.search("green leaf cup", k=ROWS, words=0, alike=False)
     assert found.asked == "note"
@@ -115,7 +117,7 @@ def test_several_parts_are_one_fused_query(searcher, media):
     query = retriever.fuse({**text, **image})[0]
     hit = found.hits[0]
     similar = searcher.index.vectors([hit.id], "fused")[0] @ query
-    assert hit.chances["fused"] == pytest.approx(float(retriever.calibrate("fused", "fused", similar)), abs=1e-6)
+    assert hit.chances["fused"] == pytest.approx(float(retriever.calibrate("fused", "fused", similar, ROWS)), abs=1e-6)
 
 
 def test_a_row_finds_what_is_like_it_and_not_itself(searcher):

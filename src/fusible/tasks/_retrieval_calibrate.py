@@ -1,21 +1,26 @@
-"""Fitting a retriever's calibration on validation rows, which took no part in training."""
+"""Fitting a retriever's calibration on validation rows: nothing was fitted on them, but the method was chosen there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize
 
 from fusible.index.items import FUSED
-from fusible.tasks._retrieval_calibration import FLATTEST, MOST_PAIRS, PRIOR, TAIL, Calibration, Curve
+from fusible.tasks._retrieval_calibration import FLATTEST, HIGHEST, MOST_PAIRS, PRIOR, TAIL, Calibration, Curve
 from fusible.tasks._retrieval_head import fused
 from fusible.tasks._retrieval_pairs import Rows
 
 FEWEST = 10
 """Pairs that belong together below which a curve is borrowed."""
 MOST_ROWS = 1_000
+FARTHEST = 3.0
+"""Most that first hits may add to log-odds, or take."""
+LEARNED = ("slope", "offset", "each", "first")
+"""What a curve borrows where strangers alone are known."""
 RIDGE = 1e-3
 """Of the slope: pairs that are told apart without an error have no other bound."""
 
@@ -23,9 +28,11 @@ RIDGE = 1e-3
 def calibrate(rows: Rows, vectors: Mapping[str, np.ndarray], seed: int = 0) -> Calibration:
     """A curve for every pair of views, `fused` among them, from vectors {view: (rows, width)} of validation rows.
 
-    Pairs that belong together are items that share a row or a block (captions of one picture), with a target those of
-    one class; never an item and itself, nor a vector of several views and an item inside it. Strangers share neither.
-    The prior is `PRIOR`, with a target the rate at which classes meet by chance.
+    Pairs that belong together are items that share a row, or whose rows share an item (captions of one picture), with a
+    target those of one class; never an item and itself, nor a vector of several views and an item inside it. Strangers
+    share nothing, nor are their rows of one block. The prior is `PRIOR`, with a target the rate at which classes meet
+    by chance. Without a target each curve also learns what its chances are in a collection: how many rows belong to one
+    that asks, and how much more often the first of a list is right than its similarity alone says.
 
     Where validation rows hold no such pairs (a picture that is asked for pictures, no two of which belong together),
     strangers alone are known: then a similarity means what one equally rare among strangers means from the same asked
@@ -36,7 +43,7 @@ def calibrate(rows: Rows, vectors: Mapping[str, np.ndarray], seed: int = 0) -> C
     prior = PRIOR
     if rows.classes is not None:
         known = rows.classes[rows.classes >= 0]
-        prior = float(np.clip(np.sum((np.bincount(known) / max(1, len(known))) ** 2), PRIOR, 0.9))
+        prior = float(np.clip(np.sum((np.bincount(known) / max(1, len(known))) ** 2), PRIOR, HIGHEST))
     curves: dict[tuple[str, str], Curve] = {}
     for asked, found in product(every, every):
         curve = _curve(rows, every, asked, found, prior, np.random.default_rng(seed))
@@ -63,7 +70,43 @@ def _curve(
     if len(matched) < FEWEST:
         return curve
     slope, offset = _fit(curve.units(matched), curve.units(strange), prior)
-    return Curve(curve.median, curve.tail, slope, offset, len(matched))
+    fitted = Curve(curve.median, curve.tail, slope, offset, len(matched))
+    return (
+        fitted if rows.classes is not None else _placed(fitted, rows, found, other, similarity, match, stranger, prior)
+    )
+
+
+def _placed(
+    curve: Curve,
+    rows: Rows,
+    found: str,
+    other: np.ndarray,
+    similarity: np.ndarray,
+    match: np.ndarray,
+    stranger: np.ndarray,
+    prior: float,
+) -> Curve:
+    """The curve with what holds in a collection; `first` makes the mean chance of first hits the share that is right.
+
+    That share counts half a query more on either side, as it does not hold for sure where every first hit is right.
+    """
+    everyone = np.ones(len(rows.blocks)) if found == FUSED else _rows_of(rows.ids[found])
+    weight = np.ones(len(other)) if found == FUSED else everyone[rows.ids[found][other]]
+    each = float((match @ weight).mean() * everyone.sum() / weight.sum())
+    curve = replace(curve, each=each)
+    asks = np.flatnonzero((match | stranger).any(axis=1))
+    known = np.where((match | stranger)[asks], similarity[asks], -np.inf)
+    best = known.argmax(axis=1)
+    right = (match[asks, best].sum() + 0.5) / (len(asks) + 1)
+    there = curve.among(int(everyone.sum()), prior)
+    steps = np.linspace(-FARTHEST, FARTHEST, 241)
+    means = [replace(there, offset=there.offset + step).chance(known.max(axis=1)).mean() for step in steps]
+    return replace(curve, first=float(steps[np.abs(np.array(means) - right).argmin()]))
+
+
+def _rows_of(ids: np.ndarray) -> np.ndarray:
+    """In how many rows each item stands."""
+    return np.bincount(ids[ids >= 0]).astype(np.float64)
 
 
 def _places(rows: Rows, vectors: Mapping[str, np.ndarray], name: str, rng: np.random.Generator) -> np.ndarray:
@@ -77,18 +120,18 @@ def _places(rows: Rows, vectors: Mapping[str, np.ndarray], name: str, rng: np.ra
 
 def _relations(rows: Rows, one: np.ndarray, other: np.ndarray, asked: str, found: str) -> tuple[np.ndarray, np.ndarray]:
     """Which pairs belong together, and which are strangers: bool (asked, found) each."""
-    block = rows.blocks[one][:, None] == rows.blocks[other][None, :]
-    views = list(rows.ids)
-    inside = [set(views if name == FUSED else [name]) for name in (asked, found)]
-    same = np.zeros(block.shape, bool)
-    for view in inside[0] & inside[1]:
-        ids = rows.ids[view]
-        same |= (ids[one][:, None] == ids[other][None, :]) & (ids[one] >= 0)[:, None]
+    inside = [set(rows.ids if name == FUSED else [name]) for name in (asked, found)]
+    equal = {
+        view: (ids[one][:, None] == ids[other][None, :]) & (ids[one] >= 0)[:, None] for view, ids in rows.ids.items()
+    }
+    none = np.zeros((len(one), len(other)), bool)
+    same = np.logical_or.reduce([none, *(equal[view] for view in inside[0] & inside[1])])
     if rows.classes is not None:
         alike = rows.classes[one][:, None] == rows.classes[other][None, :]
         return alike & ~same, ~alike
-    together = block | _shared(rows, one, other, asked, found)
-    return together & ~same, ~together & ~same
+    together = np.logical_or.reduce([_shared(rows, one, other, asked, found), *equal.values()])
+    block = rows.blocks[one][:, None] == rows.blocks[other][None, :]
+    return together & ~same, ~together & ~same & ~block
 
 
 def _shared(rows: Rows, one: np.ndarray, other: np.ndarray, asked: str, found: str) -> np.ndarray:
@@ -128,7 +171,7 @@ def _fit(matched: np.ndarray, strange: np.ndarray, prior: float) -> tuple[float,
 
 
 def _borrowed(curves: dict[tuple[str, str], Curve]) -> dict[tuple[str, str], Curve]:
-    """Curves of strangers alone take the mean slope and offset of fitted ones of the same asked view, else of all."""
+    """Curves of strangers alone take the mean of what fitted ones of the same asked view learned, else of all."""
     fitted = {pair: curve for pair, curve in curves.items() if curve.matches}
     found = {}
     for (asked, name), curve in curves.items():
@@ -137,6 +180,6 @@ def _borrowed(curves: dict[tuple[str, str], Curve]) -> dict[tuple[str, str], Cur
                 found[asked, name] = curve
             continue
         near = [c for (a, _), c in fitted.items() if a == asked] or list(fitted.values())
-        slope, offset = (float(np.mean([getattr(c, part) for c in near])) for part in ("slope", "offset"))
-        found[asked, name] = Curve(curve.median, curve.tail, slope, offset)
+        learned = {part: float(np.mean([getattr(c, part) for c in near])) for part in LEARNED}
+        found[asked, name] = replace(curve, **learned)
     return found

@@ -127,14 +127,15 @@ class Retriever:
             raise SchemaError(f"fuse: expected vectors of one view at least, of {', '.join(map(repr, self.names))}")
         return fused(list(vectors.values()))
 
-    def calibrate(self, asked: str, found: str, similarity: np.ndarray) -> np.ndarray:
-        """Chance in [0, 1], monotone in the similarity, that asked and found belong together, at the stated prior.
+    def calibrate(self, asked: str, found: str, similarity: np.ndarray, rows: int | None = None) -> np.ndarray:
+        """Chance in [0, 1], monotone in the similarity, that asked and found belong together.
 
-        `asked` and `found` are views or `fused`; chances of different pairs of views are comparable. The shape is that
-        of `similarity`. Raises `SchemaError` for an unknown view.
+        `asked` and `found` are views or `fused`; chances of different pairs of views are comparable. Of one pair that
+        is drawn at the stated prior, or with `rows` of one among so many rows that are searched. The shape is that of
+        `similarity`. Raises `SchemaError` for an unknown view.
         """
         check_names(self.names, asked, found)
-        return self.calibration.chance(asked, found, similarity)
+        return self.calibration.chance(asked, found, similarity, rows)
 
     def save(self, folder: str | Path) -> Path:
         """Write the retriever's folder of plain files, whole or not at all."""

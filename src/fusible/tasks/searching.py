@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,11 @@ class Searcher:
             seconds=time.perf_counter() - start,
         )  # fmt: skip
 
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """In how many rows each view is present: chances are those among them, whatever a filter leaves."""
+        return {view: int(told["rows"]) for view, told in self.index.describe()["views"].items()}
+
     def _views(self, modality: str | None) -> list[str]:
         """Names of the views to look at."""
         known = self.retriever.views
@@ -180,7 +186,7 @@ class Searcher:
         for column, view in enumerate(views if ids else ()):
             there = np.isfinite(vectors[view]).all(axis=1)
             similar = vectors[view][there] @ asked.vector
-            chances[there, column] = self.retriever.calibrate(asked.asked, view, similar)
+            chances[there, column] = self.retriever.calibrate(asked.asked, view, similar, self._sizes[view])
         places = {name: place for place, name in enumerate(lists[-1])} if weight else {}
         ranks = np.array([places.get(name, -1) for name in ids], dtype=np.int64)
         return _Found(ids, chances, ranks, vectors, all(len(one) < number for one in lists))
