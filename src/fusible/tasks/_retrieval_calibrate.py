@@ -10,7 +10,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fusible.index.items import FUSED
-from fusible.tasks._retrieval_calibration import FLATTEST, HIGHEST, MOST_PAIRS, PRIOR, TAIL, Calibration, Curve
+from fusible.tasks import _retrieval_calibration as base
+from fusible.tasks._retrieval_calibration import MOST_PAIRS, PRIOR, Calibration, Curve
 from fusible.tasks._retrieval_head import fused
 from fusible.tasks._retrieval_pairs import Rows
 
@@ -43,7 +44,7 @@ def calibrate(rows: Rows, vectors: Mapping[str, np.ndarray], seed: int = 0) -> C
     prior = PRIOR
     if rows.classes is not None:
         known = rows.classes[rows.classes >= 0]
-        prior = float(np.clip(np.sum((np.bincount(known) / max(1, len(known))) ** 2), PRIOR, HIGHEST))
+        prior = float(np.clip(np.sum((np.bincount(known) / max(1, len(known))) ** 2), PRIOR, base.HIGHEST))
     curves: dict[tuple[str, str], Curve] = {}
     for asked, found in product(every, every):
         curve = _curve(rows, every, asked, found, prior, np.random.default_rng(seed))
@@ -64,44 +65,47 @@ def _curve(
     strange = _some(similarity[stranger], rng)
     if len(strange) < FEWEST:
         return None
-    median, tail = np.quantile(strange, [0.5, TAIL])
+    median, tail = np.quantile(strange, [0.5, base.TAIL])
     curve = Curve(float(median), float(max(tail, median + 1e-4)), 0.0, 0.0)
     matched = _some(similarity[match], rng)
     if len(matched) < FEWEST:
         return curve
     slope, offset = _fit(curve.units(matched), curve.units(strange), prior)
     fitted = Curve(curve.median, curve.tail, slope, offset, len(matched))
-    return (
-        fitted if rows.classes is not None else _placed(fitted, rows, found, other, similarity, match, stranger, prior)
-    )
+    if rows.classes is not None:
+        return fitted
+    stands = np.ones(len(rows.blocks)) if found == FUSED else _rows_of(rows.ids[found])
+    share = stands[other if found == FUSED else rows.ids[found][other]]
+    return _placed(fitted, similarity, match, match | stranger, share / share.sum(), int(stands.sum()), prior)
 
 
 def _placed(
     curve: Curve,
-    rows: Rows,
-    found: str,
-    other: np.ndarray,
     similarity: np.ndarray,
     match: np.ndarray,
-    stranger: np.ndarray,
+    known: np.ndarray,
+    share: np.ndarray,
+    rows: int,
     prior: float,
 ) -> Curve:
-    """The curve with what holds in a collection; `first` makes the mean chance of first hits the share that is right.
+    """The curve with what it is in a collection; `share` (found,) of the `rows` each found item stands in.
 
-    That share counts half a query more on either side, as it does not hold for sure where every first hit is right.
+    Where every first hit is right, half a query counts as wrong: it will not be so for ever.
     """
-    everyone = np.ones(len(rows.blocks)) if found == FUSED else _rows_of(rows.ids[found])
-    weight = np.ones(len(other)) if found == FUSED else everyone[rows.ids[found][other]]
-    each = float((match @ weight).mean() * everyone.sum() / weight.sum())
-    curve = replace(curve, each=each)
-    asks = np.flatnonzero((match | stranger).any(axis=1))
-    known = np.where((match | stranger)[asks], similarity[asks], -np.inf)
-    best = known.argmax(axis=1)
-    right = (match[asks, best].sum() + 0.5) / (len(asks) + 1)
-    there = curve.among(int(everyone.sum()), prior)
+    placed = replace(curve, each=float((match @ share).mean()) * rows)
+    asks = known.any(axis=1)
+    near = np.where(known, similarity, -np.inf)[asks]
+    right = match[asks][np.arange(len(near)), near.argmax(axis=1)]
+    return replace(
+        placed, first=_lift(placed.among(rows, prior), near.max(axis=1), (right.sum() + 0.5) / (len(right) + 1))
+    )
+
+
+def _lift(curve: Curve, best: np.ndarray, right: float) -> float:
+    """What makes the mean chance of first hits, of similarities `best` (queries,), the share of them that is right."""
     steps = np.linspace(-FARTHEST, FARTHEST, 241)
-    means = [replace(there, offset=there.offset + step).chance(known.max(axis=1)).mean() for step in steps]
-    return replace(curve, first=float(steps[np.abs(np.array(means) - right).argmin()]))
+    means = [replace(curve, offset=curve.offset + step).chance(best).mean() for step in steps]
+    return float(steps[np.abs(np.array(means) - right).argmin()])
 
 
 def _rows_of(ids: np.ndarray) -> np.ndarray:
@@ -165,7 +169,7 @@ def _fit(matched: np.ndarray, strange: np.ndarray, prior: float) -> tuple[float,
         return total / prior, np.array([slack @ values + prior * RIDGE * x[0], slack.sum()]) / prior
 
     rest = float(np.log(prior / (1 - prior)))
-    bounds = [(FLATTEST, None), (None, None)]
+    bounds = [(base.FLATTEST, None), (None, None)]
     found = minimize(loss, np.array([1.0, rest]), jac=True, method="L-BFGS-B", bounds=bounds)
     return float(found.x[0]), float(found.x[1])
 

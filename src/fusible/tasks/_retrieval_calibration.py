@@ -35,8 +35,8 @@ class Curve:
     `median` and `tail` are the 50 % and 99 % quantiles of strangers' similarities. `matches` says how many pairs that
     belong together it was fitted on; 0 where all but the quantiles is `borrowed` from other pairs of views.
 
-    `each` is how many rows belong to one that asks, 0 where their share is the same in any collection (classes); `first`
-    is added to the log-odds in a collection: the first of a list is more likely right than a pair by itself.
+    `each` is how many rows belong to one that asks, 0 where their share is the same in any collection (classes);
+    `first` is added to log-odds in a collection: the first of a list is more often right than such a pair by itself.
     """
 
     median: float
