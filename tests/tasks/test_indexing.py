@@ -187,6 +187,58 @@ def test_a_second_run_over_the_same_table_makes_no_version(built):
     assert Index.open(place).version == 1
 
 
+def test_another_table_in_memory_deletes_nothing_unless_it_is_told_to(made, tmp_path):
+    frame = pd.read_csv(made[0]).drop(columns=["photo", "sound"]).assign(photo=None, sound=None)
+    place = tmp_path / "index"
+    build(frame, made[1], place)
+    few = frame.tail(3).reset_index(drop=True)
+    with pytest.raises(ConfigError, match=rf"another table, of which {ROWS - 3} would be deleted; .* --prune"):
+        build(few, made[1], place)
+    assert (Index.open(place).rows, Index.open(place).unfinished) == (ROWS, None)
+    assert build(frame, made[1], place).unchanged == ROWS
+    assert build(few, made[1], place, prune=True).rows == 3
+    build(made[0], made[1], tmp_path / "files")
+    with pytest.raises(ConfigError, match=r"row numbers of .*goods\.csv, of which"):
+        build(few, made[1], tmp_path / "files")
+
+
+def test_what_could_be_read_a_moment_later_is_tried_again(made, own, tmp_path, monkeypatch):
+    encoder = type(fusible.load_retriever(made[1]).encoders["photo"])
+    real, left = encoder.decode, [1]
+
+    def once(self, media):
+        if left and str(media.path).endswith("8.png"):
+            left.pop()
+            raise DataError("disk hiccup")
+        return real(self, media)
+
+    monkeypatch.setattr(encoder, "decode", once)
+    build_index(own, made[1], tmp_path / "index", cache=tmp_path / "fresh", workers=1)
+    assert np.isnan(Index.open(tmp_path / "index").vectors(["8"], "photo")).all()
+    again = build_index(own, made[1], tmp_path / "index", cache=tmp_path / "fresh", workers=1)
+    assert (again.changed, again.unchanged, again.failures) == (1, ROWS - 1, [])
+    index = Index.open(tmp_path / "index")
+    assert np.isfinite(index.vectors(["8"], "photo")).all()
+    assert [one["id"] for one in index.failures] == ["3"]
+    assert [note.split(": row")[0] for note in again.notes] == [
+        "cells that could not be read in earlier runs are still absent, 1 in all"
+    ]
+
+
+def test_what_another_process_published_before_the_lock_counts(built, monkeypatch):
+    own, model, place = built
+    opened = indexing.opened
+
+    def raced(*rest):
+        index = opened(*rest)
+        delete_rows(place, ["item-0", "item-1"])
+        return index
+
+    monkeypatch.setattr(indexing, "opened", raced)
+    found = build(own, model, place, id="name", prune=True, cache=model.parent / CACHE)
+    assert (found.rows, found.added, found.deleted, found.unchanged) == (ROWS, 2, 0, ROWS - 2)
+
+
 @pytest.mark.parametrize(
     ("cells", "words"),
     [(["a"] * ROWS, "row 1 has the 'name' of an earlier row"), ([None] + ["a"] * (ROWS - 1), "row 0 has no 'name'")],

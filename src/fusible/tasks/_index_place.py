@@ -76,17 +76,37 @@ def origin_of(data: Any) -> str:
     return str(Path(data).absolute()) if isinstance(data, str | Path) else ""
 
 
-def gone_of(index: Index, names: Sequence[str], id_column: str | None, origin: str, *, prune: bool) -> list[str]:
-    """Ids to delete; raises `ConfigError` where ids of the index and of the table mean different things."""
+def current(index: Index) -> Index:
+    """The version that is visible now: another process may have written one since the index was opened."""
+    try:
+        return Index.open(index.folder)
+    except DataError:
+        if index.version:
+            raise
+        return index  # nothing is published yet
+
+
+def gone_of(
+    index: Index, names: Sequence[str], id_column: str | None, origin: str, fingerprint: str, *, prune: bool
+) -> list[str]:
+    """Ids to delete; raises `ConfigError` where ids of the index and of the table mean different things.
+
+    Row numbers do where the table is another one: of another place, or one in memory, of another `fingerprint`, that
+    would delete some.
+    """
     if not index.version:
         return []
-    named, came = index.info.get("id") or None, index.info.get("data")
+    named, came = index.info.get("id") or None, index.info.get("data") or ""
     if named != id_column:
         ways = [f"--id {column}" if column else "row numbers" for column in (named, id_column)]
         raise ConfigError(f"{index.folder}: its rows are named by {ways[0]}, got {ways[1]}; name them as before")
-    if id_column is None and not prune and came and origin and came != origin:
+    gone = sorted(set(index.ids()) - set(names)) if prune or id_column is None else []
+    placed = bool(came and origin)
+    other = came != origin if placed else bool(gone) and index.info.get("table") != fingerprint
+    if id_column is None and not prune and other:
+        lost = f", of which {len(gone)} would be deleted" if gone else ""
         raise ConfigError(
-            f"{index.folder}: its rows are the row numbers of {came}; to replace them all give --prune, to hold "
-            "several tables build it with --id COLUMN"
+            f"{index.folder}: its rows are the row numbers of {came or 'another table'}{lost}; to replace them all "
+            "give --prune, to hold several tables build it with --id COLUMN"
         )
-    return sorted(set(index.ids()) - set(names)) if prune or id_column is None else []
+    return gone

@@ -199,11 +199,15 @@ def to_jpeg(pixels: np.ndarray) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A cell that holds something which could not be read: within the rows looked at, its view, and why."""
+    """A cell that holds something which could not be read: within the rows looked at, its view, and why.
+
+    `passing` where it could be read a moment later.
+    """
 
     row: int
     view: str
     message: str
+    passing: bool = False
 
 
 def failed_cells(
@@ -220,37 +224,49 @@ def failed_cells(
     Each failed item is read once more, for its message. `rows` are the table's, one per row of `data`.
     """
     found: dict[int, Failed] = {}
-    said: dict[int, str] = {}
+    said: dict[int, tuple[str, bool]] = {}
     for row, slot in zip(*np.nonzero((before >= 0) & (data.ids < 0)), strict=True):
         item = int(before[row, slot])
         if item not in said:
             said[item] = _why(encoder, data.values[item])
-        found.setdefault(int(row), Failed(int(row), view.name, said[item]))
+        one = Failed(int(row), view.name, *said[item])
+        if one.passing or one.row not in found:
+            found[one.row] = one
     if view.modality in MEDIA:
         for slot, name in enumerate(view.columns):
             column = dataset.table.column(name)
             lost = ~absent(column.take(pa.array(rows))) & (before[:, slot] < 0)
             for row in np.flatnonzero(lost).tolist():
-                found.setdefault(row, Failed(row, view.name, _lost(column, name, int(rows[row]), dataset.root)))
+                found.setdefault(row, Failed(row, view.name, *_lost(column, name, int(rows[row]), dataset.root)))
     for row in np.flatnonzero((data.ids >= 0).any(axis=1) & ~np.isfinite(vectors).all(axis=1)).tolist():
         found.setdefault(row, Failed(row, view.name, f"row {rows[row]}, view {view.name!r}: says nothing to the model"))
     return [found[row] for row in sorted(found)]
 
 
-def _why(encoder: Encoder, value: Any) -> str:
+def standing(failures: Sequence[Mapping[str, str]], told: Sequence[Mapping[str, str]]) -> list[str]:
+    """A note where cells of rows that were left as they are could not be read in an earlier run."""
+    known = {(one["id"], one["view"]) for one in told}
+    rest = [one for one in failures if (one["id"], one["view"]) not in known]
+    if not rest:
+        return []
+    first = f"row {rest[0]['id']!r}, view {rest[0]['view']!r}: {rest[0]['message']}"
+    return [f"cells that could not be read in earlier runs are still absent, {len(rest)} in all: {first}"]
+
+
+def _why(encoder: Encoder, value: Any) -> tuple[str, bool]:
     try:
         encoder.decode(value)
     except DataError as error:
-        return str(error)
-    return "could not be read a first time, could a second time; run the same command again"
+        return str(error), False
+    return "could not be read a first time, could a second time; run the same command again", True
 
 
-def _lost(column: pa.ChunkedArray, name: str, row: int, root: Path | None) -> str:
+def _lost(column: pa.ChunkedArray, name: str, row: int, root: Path | None) -> tuple[str, bool]:
     try:
         content_key(media_cell(column, name, row, root))
     except DataError as error:
-        return str(error)
-    return "was not there a first time, was a second time; run the same command again"
+        return str(error), False
+    return "was not there a first time, was a second time; run the same command again", True
 
 
 def plain_schema(columns: pa.Table, texts: pa.Table, wanted: Mapping[str, Any]) -> tuple[pa.Table, list[str]]:

@@ -19,7 +19,7 @@ from fusible.errors import ConfigError, DataError
 from fusible.index.items import FUSED, Items
 from fusible.index.store import Index
 from fusible.tasks import _index_rows as made
-from fusible.tasks._index_place import check_model, gone_of, info_of, open_model, opened, origin_of
+from fusible.tasks._index_place import check_model, current, gone_of, info_of, open_model, opened, origin_of
 from fusible.tasks._index_rows import Failed
 from fusible.tasks.retriever import Retriever
 from fusible.tasks.source import Progress, Source, stage
@@ -35,8 +35,9 @@ AHEAD = 2
 class Indexed:
     """What indexing did: rows that were added, changed, left as they were and deleted, and what could not be read.
 
-    `rows` is how many the index holds now; `failures` are those of this run, `seconds` what it took, `items` how many
-    were encoded and how many came from the feature cache, `index` what `Index.describe` says.
+    `rows` is how many the index holds now; `failures` are those of this run (`notes` tell of earlier ones), `seconds`
+    what it took, `items` how many were encoded and how many came from the feature cache, `index` what `Index.describe`
+    says.
     """
 
     folder: str
@@ -111,7 +112,8 @@ def build_index(
         Folder of the index.
     id : str, optional
         Column whose cells name the rows. Without it rows are named by their numbers, and the index follows the table:
-        numbers beyond its end are deleted, and another table is refused unless `prune` says to replace all.
+        numbers beyond its end are deleted. A table of another place, or another one in memory that would delete rows,
+        is refused unless `prune` says to replace all.
     prune : bool
         Also delete rows whose ids are not in the table.
     device, workers, cache, progress
@@ -131,18 +133,23 @@ def build_index(
         columns = made.with_numbers(texts, {name for view in retriever.views for name in view.columns})
     index = opened(place, retriever, columns, info_of(retriever, where, place, data, dataset, id))
     check_model(index, retriever)
-    gone = gone_of(index, names, id, origin_of(data), prune=prune)
+    about = (names, id, origin_of(data), dataset.fingerprint)
+    gone_of(index, *about, prune=prune)  # refused before a job is begun
     columns, unknown = made.plain_schema(columns, texts, index.types)
     run = _Run(retriever, dataset, names, columns, _store(cache), workers or 4, device)
     job = f"{dataset.fingerprint} {retriever.fingerprint} {id or ''} {'prune' if prune else ''}".strip()
-    before, resumed = index.rows, index.unfinished == job
+    resumed = index.unfinished == job
     with index.writing(job) as writer:
+        now = current(index)
+        check_model(now, retriever)
+        gone, before = gone_of(now, *about, prune=prune), now.rows
         writer.info = {**writer.info, **info_of(retriever, where, place, data, dataset, id)}
         writer.delete(gone)
         run.write(writer, progress)
     added = index.rows - before + len(gone)
     notes = [f"column {name!r} is not in the index and left out; build a new index to filter by it" for name in unknown]
     notes += ["went on where an earlier run was stopped"] if resumed else []
+    notes += made.standing(index.failures, run.failures)
     return Indexed(
         str(place), index.rows, added, max(0, run.written - added), dataset.rows - max(run.written, added), len(gone),
         run.failures, notes, run.counts, time.perf_counter() - start, index.describe(),
@@ -257,8 +264,9 @@ class _Run:
         vectors[FUSED] = self.retriever.fuse(vectors)
         for name in self.counts:
             self.counts[name] += chunk.source.counts[name]
-        rows = pa.array(chunk.rows[left])
-        ids, keys = ([names[i] for i in left.tolist()] for names in (chunk.ids, chunk.keys))
+        rows, again = pa.array(chunk.rows[left]), {one.row for one in failed if one.passing}
+        ids = [chunk.ids[i] for i in left.tolist()]
+        keys = ["" if i in again else chunk.keys[i] for i in left.tolist()]  # without a key it is tried again
         items = Items(ids, vectors, self.columns.take(rows), chunk.texts, chunk.previews, chunk.media, keys)
         self.written += len(ids)
         lines = [{"id": chunk.ids[one.row], "view": one.view, "message": one.message} for one in failed]
