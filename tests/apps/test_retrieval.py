@@ -81,6 +81,8 @@ def test_search_in_the_terminal(capsys, place, made):
         (("--text", "red", "--html", "no/where.html"), "does not exist; create it"),
         (("--row", "nobody"), "no row 'nobody' in this index"),
         (("--text", "red", "--k", "0"), "Invalid value for '--k' / '-k'"),
+        (("--text", "red", "--k", "9" * 20), "Invalid value for '--k' / '-k'"),
+        (("--image", "x" * 300), "File name too long"),
     ],
 )
 def test_bad_queries_end_with_2_and_one_line(capsys, place, arguments, words):
@@ -121,6 +123,11 @@ def test_wrong_usage_of_index(capsys, made, tmp_path, place):
     assert "give it with -o INDEX" in call(capsys, "index", made[0])[2]
     assert "nothing to do" in call(capsys, "index", "-o", place)[2]
     assert "--delete goes without DATA" in call(capsys, "index", made[0], "-o", place, "--delete", "item-0")[2]
+    for option in (("--id", "name"), ("--prune",), ("--model", made[1])):
+        for work in (("--delete", "item-0"), ("--compact",)):
+            code, _, err = call(capsys, "index", "-o", place, *work, *option)
+            assert (code, f"index: {option[0]} goes with DATA" in err) == (2, True)
+    assert fusible.open_index(place).index.rows == ROWS
     assert "expected an index" in call(capsys, "index", made[0], "-o", tmp_path / "new")[2]
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")

@@ -10,11 +10,12 @@ from _pairs import paired
 import fusible
 from fusible.alignment._projections import Affine
 from fusible.errors import ConfigError, DataError, SchemaError, TargetError
-from fusible.tasks import _retrieval_candidates, _retrieval_encoders
+from fusible.tasks import _retrieval_candidates, _retrieval_encoders, _retrieval_pairs
 from fusible.tasks._retrieval_candidates import Trial
 from fusible.tasks._retrieval_head import Part
 from fusible.tasks._retrieval_measure import measure
-from fusible.tasks._retrieval_pairs import Rows, directions
+from fusible.tasks._retrieval_pairs import Rows, directions, measured
+from fusible.tasks._retrieval_semantic import semantic
 
 KNOWN = {"said": "text:input", "kind": "category:ignore"}
 OPTIONS = {"encoders": {"said": "text_tfidf"}, "workers": 1}
@@ -190,6 +191,41 @@ def test_relevance_follows_shared_rows():
     assert there.name == "photo -> text"
     assert there.relevant.tolist() == [[True, True, False, False], [True, False, True, False]]
     assert back.relevant.tolist() == [[True, True], [True, False], [False, True]]  # text 8 has no photo: not asked
+
+
+def test_an_item_of_several_classes_belongs_to_all_of_them():
+    ids = {"photo": np.array([0, 0, 1, 2]), "text": np.arange(4)}
+    rows = Rows(np.arange(4), ids, {}, np.arange(4), np.array([0, 1, 1, 2]))
+    there, back = directions(rows)
+    assert there.relevant.tolist() == [
+        [True, True, True, False], [False, True, True, False], [False, False, False, True]
+    ]  # fmt: skip
+    assert back.relevant.tolist() == there.relevant.T.tolist()
+
+
+def test_queries_in_chunks_are_measured_as_all_at_once(rng, monkeypatch):
+    rows = _pairs(rng, 50)
+    vectors = {view: array / np.linalg.norm(array, axis=1, keepdims=True) for view, array in rows.vectors.items()}
+    ways, seen = directions(rows), []
+    whole = measured(ways, vectors)
+    monkeypatch.setattr(_retrieval_pairs, "CHUNK", 7)
+    per_query = _retrieval_pairs.per_query
+    monkeypatch.setattr(_retrieval_pairs, "per_query", lambda s, r: seen.append(len(s)) or per_query(s, r))
+    for one, other in zip(whole, measured(ways, vectors), strict=True):
+        for name, values in one.items():
+            np.testing.assert_allclose(other[name], values, rtol=0, atol=1e-12)
+    assert max(seen) == 7
+
+
+def test_a_view_of_one_class_is_told_and_other_methods_are_taken(rng):
+    train, valid = _pairs(rng, 40), _pairs(rng, 40)
+    train.classes = valid.classes = np.arange(40) % 2
+    train.vectors["b"][::2] = np.nan
+    with pytest.raises(TargetError, match="training rows with view 'b' are of 1 classes, expected two or more"):
+        semantic(Trial(train, valid, directions(valid)))
+    train.vectors["b"] = train.vectors["a"] + 0.1
+    valid.vectors["b"][:] = np.nan
+    assert semantic(Trial(train, valid, directions(valid))).heads["b"].weighed()[0][0].logits.weight.isfinite().all()
 
 
 @pytest.mark.parametrize(

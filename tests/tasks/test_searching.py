@@ -193,6 +193,12 @@ def test_pieces_say_what_matters(searcher):
         ({"text": "red", "where": " "}, ConfigError, "got an empty one"),
         ({"text": "red", "modality": "video"}, ConfigError, "--modality video: the index has none"),
         ({"text": "red", "k": 0}, ConfigError, "k = 0: expected a whole number"),
+        (
+            {"text": "red", "k": 10**20},
+            ConfigError,
+            "k = 10+: expected a whole number of at least 1 and at most 10,000",
+        ),
+        ({"image": "x" * 300}, DataError, "--image x{60}…: File name too long"),
         ({"text": "red", "words": -1.0}, ConfigError, "expected a weight of 0 or more"),
     ],
 )

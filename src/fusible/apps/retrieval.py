@@ -47,6 +47,9 @@ def index(
         raise ConfigError("index: nothing to do; give DATA, --delete ID or --compact")
     if data is not None and delete:
         raise ConfigError("index: --delete goes without DATA; to delete rows that are not in DATA give --prune")
+    unused = [name for name, value in (("--id", id_column), ("--prune", prune), ("--model", model)) if value]
+    if data is None and unused:
+        raise ConfigError(f"index: {unused[0]} goes with DATA; leave it out with --delete and --compact")
     from fusible.tasks import indexing
 
     with quiet_stdout():
@@ -85,7 +88,7 @@ def search(
     where: Annotated[
         str | None, typer.Option("--where", metavar="SQL", help='Only rows for which this holds: "price < 20".')
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Results to show.")] = 10,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, max=10_000, help="Results to show.")] = 10,
     modality: Annotated[
         str | None, typer.Option("--modality", metavar="M", help="Look at views of this modality, or name, alone.")
     ] = None,

@@ -53,7 +53,7 @@ def per_query(similarity: np.ndarray, relevant: np.ndarray, ks: Sequence[int] = 
 
 def chance(relevant: np.ndarray, ks: Sequence[int] = KS) -> Values:
     """Values per query of a random order: the same expectations, where all similarities are equal."""
-    return per_query(np.zeros(np.shape(relevant), np.float32), relevant, ks)
+    return per_query(np.broadcast_to(np.float32(0), np.shape(relevant)), relevant, ks)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from fusible.index.items import FUSED
 from fusible.tasks import _retrieval_calibration as base
 from fusible.tasks._retrieval_calibration import MOST_PAIRS, PRIOR, Calibration, Curve
 from fusible.tasks._retrieval_head import fused
-from fusible.tasks._retrieval_pairs import Rows
+from fusible.tasks._retrieval_pairs import Rows, shared_class, shared_row
 
 FEWEST = 10
 """Pairs that belong together below which a curve is borrowed."""
@@ -131,24 +131,12 @@ def _relations(rows: Rows, one: np.ndarray, other: np.ndarray, asked: str, found
     none = np.zeros((len(one), len(other)), bool)
     same = np.logical_or.reduce([none, *(equal[view] for view in inside[0] & inside[1])])
     if rows.classes is not None:
-        alike = rows.classes[one][:, None] == rows.classes[other][None, :]
+        alike = shared_class(rows, asked, found, one, other)
         return alike & ~same, ~alike
-    together = np.logical_or.reduce([_shared(rows, one, other, asked, found), *equal.values()])
+    row = none if FUSED in (asked, found) else shared_row(rows, asked, found, one, other)
+    together = np.logical_or.reduce([row, *equal.values()])
     block = rows.blocks[one][:, None] == rows.blocks[other][None, :]
     return together & ~same, ~together & ~same & ~block
-
-
-def _shared(rows: Rows, one: np.ndarray, other: np.ndarray, asked: str, found: str) -> np.ndarray:
-    """Whether two items of different views share any row, though the rows that stand for them differ in block."""
-    shared = np.zeros((len(one), len(other)), bool)
-    if FUSED in (asked, found) or asked == found:
-        return shared
-    a, f = rows.ids[asked], rows.ids[found]
-    both = (a >= 0) & (f >= 0) & np.isin(a, a[one]) & np.isin(f, f[other])
-    place = {int(item): i for i, item in enumerate(a[one])}, {int(item): i for i, item in enumerate(f[other])}
-    for x, y in zip(a[both].tolist(), f[both].tolist(), strict=True):
-        shared[place[0][x], place[1][y]] = True
-    return shared
 
 
 def _some(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from fusible.alignment._projections import Affine
+from fusible.errors import TargetError
 from fusible.tasks._retrieval_candidates import Candidate, Trial
 from fusible.tasks._retrieval_head import Head, Part
 
@@ -53,7 +54,11 @@ def _seen(part: Part, vectors: np.ndarray) -> np.ndarray:
 
 
 def _judge(trial: Trial, view: str, part: Part) -> Part:
-    """The part with class probabilities on top, of the strength whose log-loss on validation rows is least."""
+    """The part with class probabilities on top, of the strength whose log-loss on validation rows is least.
+
+    Without such rows the strongest ridge stays. Raises `TargetError` for a view that training rows hold in fewer than
+    two classes.
+    """
     from sklearn.linear_model import LogisticRegression
 
     train, valid = ((rows, rows.classes) for rows in (trial.train, trial.valid))
@@ -63,6 +68,11 @@ def _judge(trial: Trial, view: str, part: Part) -> Part:
         here = np.flatnonzero((classes >= 0) & np.isfinite(rows.vectors[view]).all(axis=1))
         sides.append((_seen(part, rows.vectors[view][here]), classes[here]))
     (x, y), (x_valid, y_valid) = sides
+    if (seen := len(np.unique(y))) < 2:
+        raise TargetError(
+            f"semantic: training rows with view {view!r} are of {seen} classes, expected two or more; leave the view out, "
+            "or name other methods"
+        )
     mean, spread = x.mean(axis=0), x.std(axis=0)
     factor = np.where(spread > 1e-9 * max(float(spread.max()), 1e-30), 1.0 / np.maximum(spread, 1e-300), 0.0)
     best: tuple[float, np.ndarray, np.ndarray] | None = None
@@ -99,6 +109,8 @@ def _whole(model: object, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _log_loss(logits: np.ndarray, classes: np.ndarray) -> float:
+    if not len(classes):
+        return 0.0
     top = logits.max(axis=1, keepdims=True)
     log = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
     return float(-log[np.arange(len(log)), classes].mean())

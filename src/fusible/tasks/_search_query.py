@@ -123,7 +123,11 @@ def _check_item(view: View, item: Any, option: str) -> None:
             return
         if not isinstance(item, str | Path) or not str(item).strip():
             raise ConfigError(f"{option}: expected a file or its bytes, got {_short(item)}")
-        if not Path(item).is_file():
+        try:
+            there = Path(item).is_file()
+        except (OSError, ValueError) as error:  # such as a name that is too long
+            raise DataError(f"{option} {str(item)[:60]}…: {getattr(error, 'strerror', None) or error}") from None
+        if not there:
             raise DataError(f"{option} {item}: no such file")
     elif not isinstance(item, str) or not item.strip():
         raise ConfigError(f"{option}: empty query, expected some text, got {_short(item)}")

@@ -27,7 +27,7 @@ SPARE = 4
 """Candidates per result and view, so that enough are left when alike rows are one."""
 FEWEST = 50
 MOST = 10_000
-"""Candidates per view beyond which no more are looked at for alike rows."""
+"""Candidates per view beyond which no more are looked at for alike rows; also the most results."""
 
 
 UNCALIBRATED = (
@@ -157,8 +157,8 @@ class Searcher:
         alike: bool,
     ) -> tuple[_Found, list[str], list[list[int]], np.ndarray]:
         """Candidates, the view that found each, groups of alike ones, best first, and scores."""
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ConfigError(f"k = {k!r}: expected a whole number of at least 1")
+        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
+            raise ConfigError(f"k = {str(k)[:30]}: expected a whole number of at least 1 and at most {MOST:,}")
         media = [view.name for view in self.retriever.views if view.modality in MEDIA and view.name in views]
         number, near = max(FEWEST, SPARE * k), nearness(self.retriever.width)
         while True:
