@@ -1,9 +1,9 @@
 """Retrieval across modalities: captions and photos, spoken and written digits, a talker's sound and silent video.
 
 Every choice (aligner, ridge, components, weights, what is put side by side) is made on validation rows; the test part
-is scored once. The mean recall is that of recall_any at 1, 5 and 10. Plain CCA is fitted on the same features as
-`fusible align` fits it: ridge and components by cross-validation, ranked by cosine. `gain` is the metric less plain
-CCA's in that direction, with its paired 95 % interval.
+is scored once. The mean recall is that of recall_any at 1, 5 and 10. Plain CCA is fitted on the same features of the
+same training rows, ridge and components chosen by cross-validation as `fusible align` does (which learns on validation
+rows, too), ranked by cosine. `gain` is the metric less plain CCA's in that direction, with its paired 95 % interval.
 
 Seeds draw folds of plain CCA, initial weights and batches of contrastive heads, resamples of intervals, and the noisy
 digits themselves (pairs and noise). Splits of Flickr8k-1k and GRID are the data's own. Where the chosen method is made

@@ -133,7 +133,7 @@ def test_three_views_with_gaps():
 
 
 def test_views_wider_than_a_search_can_bear_follow_the_rule(monkeypatch):
-    monkeypatch.setattr(task, "MOST_SEARCHED", 3)
+    monkeypatch.setattr(aligned, "MOST_SEARCHED", 3)
     result = align(table(rows=200), ["left", "right"], join=JOIN)
     assert result.settings["ridge"] == aligned.RIDGE
     assert result.settings["components"] == 3

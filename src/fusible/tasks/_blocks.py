@@ -81,6 +81,17 @@ def together(shared: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(connected_components(links, directed=False)[1][: len(shared[0])])
 
 
+def one_each(blocks: np.ndarray) -> np.ndarray:
+    """The first row of every block."""
+    return np.sort(np.unique(blocks, return_index=True)[1])
+
+
+def codes_of(ids: np.ndarray) -> np.ndarray:
+    """One number (rows,) per distinct set of items in `ids` (rows, slots), -1 where there is none."""
+    codes = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
+    return np.asarray(np.where((ids >= 0).any(axis=1), codes, -1))
+
+
 def _held(source: Source, views: Sequence[View]) -> dict[str, np.ndarray]:
     """Numbers (rows, slots) of items by which rows hang together, of each view of media or texts that repeats some.
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from fusible.errors import FusibleError
 from fusible.evaluation.retrieval import bm25
+from fusible.tasks._blocks import one_each
 from fusible.tasks._retrieval_head import Head, Part, units
 from fusible.tasks._retrieval_pairs import Direction, Rows
-from fusible.tasks.aligned import MOST_SEARCHED, build_aligner, fit_quietly, room, searcher
+from fusible.tasks.aligned import build_aligner, chosen_by_folds, fit_quietly, room
 
 FEW = 100
 MOST_NEIGHBOURS = 20_000
@@ -18,20 +19,18 @@ MOST_NEIGHBOURS = 20_000
 
 
 def plain_heads(train: Rows, seed: int) -> tuple[str, dict[str, Head]]:
-    """Plain linear alignment, fitted as `fusible align` fits it: CCA for two views, else MCCA; ranked by cosine.
+    """Plain linear alignment, chosen as `fusible align` does: CCA for two views, else MCCA; ranked by cosine.
 
     Ridge and components are those that correlate folds of the training rows most; for fewer rows than `FEW`, or for
-    very wide views, they follow the rule that serves fusion.
+    very wide views, they follow the rule that serves fusion. Like every candidate it is fitted on training rows alone,
+    where `fusible align` learns on validation rows, too.
     """
     method = "cca" if len(train.vectors) == 2 else "mcca"
-    search = searcher(method)
-    wide = sum(array.shape[1] for array in train.vectors.values()) > MOST_SEARCHED
-    if search is None or wide or len(train.blocks) < FEW:
+    many = len(train.blocks) >= FEW
+    chooser = chosen_by_folds(method, train.vectors, one_each(train.blocks), None, seed) if many else None
+    if chooser is None:
         aligner = build_aligner(method, room(train.vectors), len(train.blocks), seed)
     else:
-        alone = np.sort(np.unique(train.blocks, return_index=True)[1])
-        chooser = search(None, seed=seed)
-        fit_quietly(chooser, {view: array[alone] for view, array in train.vectors.items()})
         aligner = chooser.part(chooser.n_components_, ridge=chooser.ridge_)
     fit_quietly(aligner, train.vectors)
     size = int(aligner.n_components_)

@@ -16,6 +16,7 @@ from fusible.alignment._losses import info_nce
 from fusible.encoders._base import Encoder
 from fusible.encoders._resolve import part_name
 from fusible.errors import ConfigError, SchemaError
+from fusible.tasks._blocks import codes_of
 from fusible.tasks.context import Context
 from fusible.tasks.encoders import encoders_of, ready_encoder
 from fusible.tasks.label_free import fit_encoder, label_free_encoders
@@ -159,7 +160,7 @@ def train_along(
     feeds = {view.name: source.feed(view, encoders[view.name], encoded=view.name not in live) for view in views}
     presence = np.stack([feed.presence for feed in feeds.values()], axis=1)
     rows, valid = (part[presence[part].sum(axis=1) >= LEAST_BATCH] for part in parts)
-    ids = np.stack([_codes(feed.ids) for feed in feeds.values()], axis=1)
+    ids = np.stack([codes_of(feed.ids) for feed in feeds.values()], axis=1)
     epochs = int(np.clip(round(SEEN / max(1, len(rows))), *EPOCHS))
     plan = TrainSettings(epochs=epochs, batch=64 if len(rows) < SMALL else 256, peak_rate=2e-3, patience=epochs)
     with seeded(seed):
@@ -196,9 +197,3 @@ def _pairs_loss(found: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
             positive = (one[:, None] == one) | (other[:, None] == other)
             losses.append(info_nce(found[both, i], found[both, j], scale, positive))
     return torch.stack(losses).mean().float() if losses else 0.0 * found.sum()
-
-
-def _codes(ids: np.ndarray) -> np.ndarray:
-    """One number per distinct set of items, -1 where there is none."""
-    codes = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
-    return np.asarray(np.where((ids >= 0).any(axis=1), codes, -1))

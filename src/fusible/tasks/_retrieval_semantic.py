@@ -70,8 +70,8 @@ def _judge(trial: Trial, view: str, part: Part) -> Part:
     (x, y), (x_valid, y_valid) = sides
     if (seen := len(np.unique(y))) < 2:
         raise TargetError(
-            f"semantic: training rows with view {view!r} are of {seen} classes, expected two or more; leave the view out, "
-            "or name other methods"
+            f"semantic: training rows with view {view!r} are of {seen} classes, expected two or more; leave the view "
+            "out, or name other methods"
         )
     mean, spread = x.mean(axis=0), x.std(axis=0)
     factor = np.where(spread > 1e-9 * max(float(spread.max()), 1e-30), 1.0 / np.maximum(spread, 1e-300), 0.0)

@@ -20,8 +20,8 @@ from fusible.errors import DataError, SchemaError
 from fusible.evaluation import similarity
 from fusible.evaluation.alignment import Alignment, Component
 from fusible.evaluation.cost import Stages
-from fusible.tasks._blocks import blocks_of, shown_notes
-from fusible.tasks.aligned import MOST_SEARCHED, build_aligner, check_aligner, clock, fit_quietly, room, searcher
+from fusible.tasks._blocks import blocks_of, codes_of, one_each, shown_notes
+from fusible.tasks.aligned import build_aligner, check_aligner, chosen_by_folds, clock, fit_quietly, room
 from fusible.tasks.aligner import TableAligner, project
 from fusible.tasks.label_free import chosen_views, fit_encoder, label_free_encoders
 from fusible.tasks.results import versions
@@ -171,18 +171,16 @@ def _fit(
 ) -> tuple[Any, dict[str, Any], list[str]]:
     """Fit on training rows; ridge and components of linear methods are chosen there, by cross-validation.
 
-    Where items repeat, one row of each takes part in the choice: folds must not share items. Views of more columns than
-    `MOST_SEARCHED` together, and methods without a search, follow the rule of `build_aligner`.
+    Views of more columns than `MOST_SEARCHED` together, and methods without a search, follow the rule of
+    `build_aligner`.
     """
-    search = searcher(method)
-    if search is None or sum(array.shape[1] for array in rows.train.values()) > MOST_SEARCHED:
+    alone = one_each(rows.train_blocks)
+    chooser = chosen_by_folds(method, rows.train, alone, components, seed)
+    if chooser is None:
         most = components or room(rows.train, method)
         aligner = build_aligner(method, most, len(rows.train_blocks), seed, device, steps=steps)
         notes = fit_quietly(aligner, rows.train)
         return aligner, {"components": int(aligner.n_components_), **_plain(aligner.get_params(deep=False))}, notes
-    alone = _one_each(rows.train_blocks)
-    chooser = search(components, seed=seed)
-    fit_quietly(chooser, {view: array[alone] for view, array in rows.train.items()})
     aligner = chooser.part(chooser.n_components_, ridge=chooser.ridge_)
     notes = fit_quietly(aligner, rows.train)
     settings = {"components": int(aligner.n_components_), "ridge": chooser.ridge_, "folds": chooser.folds}
@@ -195,7 +193,7 @@ def _measure(method: str, aligner: Any, rows: Rows, seed: int) -> Alignment:
     fitted = [_project(aligner, view, array) for view, array in rows.train.items()]
     trained = component_correlations(fitted)
     intervals = similarity.correlation_intervals(scores, rows.test_blocks, seed=seed)
-    alone = _one_each(rows.test_blocks)
+    alone = one_each(rows.test_blocks)
     p_values = similarity.significance([one[alone] for one in scores], seed=seed)
     before = list(rows.test.values())
     sizes = {"train": len(rows.train_blocks), "test": len(rows.test_blocks)}
@@ -216,7 +214,7 @@ def _retrieval(
 ) -> dict[str, dict[str, float]]:
     """Recall of every view by every other, among distinct test items."""
     kept = test[source.presence(views, test).sum(axis=1) >= 2]
-    items = {v.name: np.unique(source.data(v).ids[kept], axis=0, return_inverse=True)[1].reshape(-1) for v in views}
+    items = {view.name: codes_of(source.data(view).ids)[kept] for view in views}
     scores = {view: _project(aligner, view, array) for view, array in rows.test.items()}
     found = {}
     for one, other in permutations(scores, 2):
@@ -228,11 +226,6 @@ def _retrieval(
 
 def _project(aligner: Any, view: str, vectors: np.ndarray) -> np.ndarray:
     return project(aligner.projection(view), vectors).astype(np.float64)
-
-
-def _one_each(blocks: np.ndarray) -> np.ndarray:
-    """The first row of every block."""
-    return np.sort(np.unique(blocks, return_index=True)[1])
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

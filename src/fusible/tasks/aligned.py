@@ -155,6 +155,21 @@ def searcher(name: str) -> Any:
     return getattr(inspect.getmodule(part), f"{part.__name__}CV", None)
 
 
+def chosen_by_folds(
+    name: str, vectors: Mapping[str, np.ndarray], rows: np.ndarray, components: int | None, seed: int
+) -> Any:
+    """The fitted `searcher` of a linear aligner, on some rows; None where there is none, or views are too wide.
+
+    Where items repeat, `rows` are one of each: folds must not share items.
+    """
+    search = searcher(name)
+    if search is None or sum(array.shape[1] for array in vectors.values()) > MOST_SEARCHED:
+        return None
+    chooser = search(components, seed=seed)
+    fit_quietly(chooser, {view: array[rows] for view, array in vectors.items()})
+    return chooser
+
+
 def fitting_rows(presence: np.ndarray) -> np.ndarray:
     """Which rows an aligner is fitted on, by `presence` (rows, views).
 

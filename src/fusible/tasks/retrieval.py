@@ -20,7 +20,7 @@ from fusible.data.split import Split, make_split
 from fusible.errors import ConfigError, DataError, FusibleError, TargetError
 from fusible.evaluation.cost import Stages
 from fusible.evaluation.retrieved import Retrieval
-from fusible.tasks._blocks import blocks_of, shown_notes
+from fusible.tasks._blocks import blocks_of, codes_of, shown_notes
 from fusible.tasks._retrieval_calibrate import calibrate
 from fusible.tasks._retrieval_candidates import Candidate, Trial, default_methods, of_method, together
 from fusible.tasks._retrieval_encoders import Chosen, with_classes, with_pairs
@@ -193,7 +193,7 @@ def _rows(table: _Table, chosen: Chosen, part: str) -> Rows:
     ids, vectors = {}, {}
     for view in table.views:
         vectors[view.name] = pooled(source.feed(view, chosen.encoders[view.name], encoded=True), kept)
-        codes = np.unique(source.data(view).ids, axis=0, return_inverse=True)[1].reshape(-1)[kept]
+        codes = codes_of(source.data(view).ids)[kept]
         ids[view.name] = np.where(np.isfinite(vectors[view.name]).all(axis=1), codes, -1)
     classes = None if table.classes is None else table.classes[kept]
     return Rows(kept, ids, vectors, table.blocks[kept], classes)
