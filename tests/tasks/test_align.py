@@ -11,7 +11,6 @@ import yaml
 import fusible
 from fusible.alignment import Cca
 from fusible.errors import ConfigError, DataError, FusibleError, ModelFormatError, RegistryError, SchemaError
-from fusible.tasks import align as task
 from fusible.tasks import aligned
 from fusible.tasks.align import align
 from fusible.tasks.aligner import load_aligner

@@ -37,7 +37,7 @@ from fusible.tasks.retriever import Retriever
 from fusible.tasks.source import Progress, Source, stage
 from fusible.tasks.target import Target, read_target
 from fusible.tasks.vectors import pooled
-from fusible.types import Modality, View
+from fusible.types import Column, Modality, View
 
 HELD = frozenset({"retrieval.json", "retriever", "report.html"})
 """All that the folder of a result holds."""
@@ -126,18 +126,19 @@ def fit_retrieval(
         calibration = calibrate(valid, best.vectors, seed)
     with stages("measure"):
         result = measure(best, train, test, asked, _texts(table, test), seed)
-    result.candidates, result.views, result.settings, result.notes = tried, chosen.described, best.settings, best.notes
+    result.candidates, result.views, result.settings, result.notes = (
+        tried,
+        chosen.described,
+        best.settings,
+        _notes(best, table),
+    )
     result.parts = {"train": len(train.table), "valid": len(valid.table), "test": len(test.table)}
-    if table.repeated:
-        result.notes = [*result.notes, f"rows of one {table.repeated} stay together in parts and in resamples"]
-    result.notes = [*result.notes, *shown_notes(table.source, table.views, table.split.train, table.split.test)]
     result.problems = [*dataset.problems, *table.source.problems]
     result.target, result.seed, result.command, result.versions = target, seed, command, versions()
-    used = {name for view in table.views for name in view.columns}
-    kept = tuple(column for column in dataset.columns.values() if column.name in used)
     info = {"metric": result.metric, "score": result.score, "valid": best.valid, "seed": seed, "target": target}
     info |= {"prior": calibration.prior, "versions": result.versions, "data": dataset.fingerprint}
-    result.retriever = Retriever(best.name, kept, table.views, chosen.encoders, dict(best.heads), calibration, info)
+    parts = (_columns(table), table.views, chosen.encoders, dict(best.heads), calibration)
+    result.retriever = Retriever(best.name, *parts, info)
     result.seconds = {**stages.seconds, "total": time.perf_counter() - start}
     if place is not None:
         _write(result, place)
@@ -250,6 +251,18 @@ def _tried(candidate: Candidate, seconds: float) -> dict[str, Any]:
     }
 
 
+def _notes(best: Candidate, table: _Table) -> list[str]:
+    """What fitting warned of, what is kept together, and what the split cuts."""
+    kept = [f"rows of one {table.repeated} stay together in parts and in resamples"] if table.repeated else []
+    return [*best.notes, *kept, *shown_notes(table.source, table.views, table.split.train, table.split.test)]
+
+
+def _columns(table: _Table) -> tuple[Column, ...]:
+    """Columns that the views read."""
+    used = {name for view in table.views for name in view.columns}
+    return tuple(column for column in table.source.dataset.columns.values() if column.name in used)
+
+
 def _texts(table: _Table, rows: Rows) -> dict[str, list[str]]:
     """Texts of text views over some rows; empty where absent."""
     found = {}
@@ -267,9 +280,8 @@ def check_retrieval(place: Path) -> Path:
     if place.is_dir():
         found = {path.name for path in place.iterdir()}
         if found and ("retrieval.json" not in found or found - HELD):
-            raise DataError(
-                f"{place}: expected a new path, an empty folder or an earlier result; choose another output"
-            )
+            said = "expected a new path, an empty folder or an earlier result; choose another output"
+            raise DataError(f"{place}: {said}")
     return place
 
 
