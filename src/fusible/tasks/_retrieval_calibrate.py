@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -172,6 +173,6 @@ def _borrowed(curves: dict[tuple[str, str], Curve]) -> dict[tuple[str, str], Cur
                 found[asked, name] = curve
             continue
         near = [c for (a, _), c in fitted.items() if a == asked] or list(fitted.values())
-        learned = {part: float(np.mean([getattr(c, part) for c in near])) for part in LEARNED}
+        learned: dict[str, Any] = {part: float(np.mean([getattr(c, part) for c in near])) for part in LEARNED}
         found[asked, name] = replace(curve, **learned)
     return found

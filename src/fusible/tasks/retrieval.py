@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from fusible.data.cache import ArrayCache
 from fusible.data.dataset import Dataset
@@ -137,8 +138,8 @@ def fit_retrieval(
     result.target, result.seed, result.command, result.versions = target, seed, command, versions()
     info = {"metric": result.metric, "score": result.score, "valid": best.valid, "seed": seed, "target": target}
     info |= {"prior": calibration.prior, "versions": result.versions, "data": dataset.fingerprint}
-    parts = (_columns(table), table.views, chosen.encoders, dict(best.heads), calibration)
-    result.retriever = Retriever(best.name, *parts, info)
+    heads: dict[str, nn.Module] = dict(best.heads)
+    result.retriever = Retriever(best.name, _columns(table), table.views, chosen.encoders, heads, calibration, info)
     result.seconds = {**stages.seconds, "total": time.perf_counter() - start}
     if place is not None:
         _write(result, place)
