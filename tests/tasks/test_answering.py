@@ -333,43 +333,32 @@ def test_bad_input_is_refused_in_one_line(frame, given, kind, words, tmp_path, p
     assert "\n" not in str(caught.value)
 
 
-def test_a_view_alone_is_no_fusion(made):
+def answered_by(made, *strategies):
+    """What is fitted on the planted table with some strategies."""
     with brief():
-        result = fit_answers(
-            made[0], "picture", "question", "answer", strategies=["single:question"], encoders=ENCODERS,
+        return fit_answers(
+            made[0], "picture", "question", "answer", strategies=strategies, encoders=ENCODERS,
             cache=made[0].parent / "cache",
         )  # fmt: skip
+
+
+def test_a_view_alone_is_no_fusion(made):
+    result = answered_by(made, "single:question")
     assert result.verdict == "no evidence"
     assert result.statement == "Nothing is fused: single:question was named, and answers by one view alone."
     assert result.strategy != result.baseline
     assert result.abstain is None
+    asked = result.answerer.ask(str(made[0].parent / "3.png"), "is it red?")
+    assert asked.best in {"yes", "no"}
 
 
 def test_naming_a_blind_view_leaves_it_a_rival(made):
-    with brief():
-        result = fit_answers(
-            made[0], "picture", "question", "answer", encoders=ENCODERS, cache=made[0].parent / "cache",
-            strategies=["feature:multiply", "single:question", "single:picture"],
-        )  # fmt: skip
+    result = answered_by(made, "feature:multiply", "single:question", "single:picture")
     assert result.strategy == "feature:multiply"
     assert result.baseline == made[1].baseline
 
 
 def test_a_model_of_pictures_alone_needs_no_questions(made):
-    with brief():
-        result = fit_answers(
-            made[0], "picture", "question", "answer", strategies=["single:picture"], encoders=ENCODERS,
-            cache=made[0].parent / "cache",
-        )  # fmt: skip
+    result = answered_by(made, "single:picture")
     bare = pd.read_csv(made[0])[["picture"]].assign(picture=lambda one: _at(made[0].parent, one.picture))
     assert result.answerer.predict(bare).question_type.eq("other").all()
-
-
-def test_a_view_that_was_named_answers(made):
-    with brief():
-        result = fit_answers(
-            made[0], "picture", "question", "answer", strategies=["single:question"], encoders=ENCODERS,
-            cache=made[0].parent / "cache",
-        )  # fmt: skip
-    asked = result.answerer.ask(str(made[0].parent / "3.png"), "is it red?")
-    assert asked.best in {"yes", "no"}

@@ -212,20 +212,14 @@ def put(
             f"ask: expected a question after the pictures, got the file {asked[-1]!r}; put the question last"
         )
     from fusible.tasks.answerer import load_answerer
-    from fusible.tasks.captioner import holds_captioner, load_captioner
+    from fusible.tasks.captioner import holds_captioner
 
     if holds_captioner(model):
         if abstain is not None or evidence or page is not None:
             raise ConfigError(
                 "--abstain, --evidence, --html: go with answers that are chosen; see `caption run --html`"
             )
-        with quiet_stdout():
-            writer: Any = load_captioner(model)
-            text, confidence = writer.ask(asked[:-1], asked[-1], workers=workers or options.WORKERS)
-        if json:
-            print_json({"question": asked[-1], "answer": text, "confidence": confidence})
-        else:
-            typer.echo(f"{text}  (mean probability of a token {confidence:.1%})")
+        _write_answer(model, asked, workers, json=json)
         return
     with quiet_stdout():
         found = load_answerer(model).ask(
@@ -248,3 +242,16 @@ def put(
     print_answer(found)
     if page is not None:
         typer.echo(f"page: {page}")
+
+
+def _write_answer(model: Path, asked: list[str], workers: int | None, *, json: bool) -> None:
+    """Answer by a model that writes word by word."""
+    from fusible.tasks.captioner import load_captioner
+
+    with quiet_stdout():
+        writer: Any = load_captioner(model)
+        text, confidence = writer.ask(asked[:-1], asked[-1], workers=workers or options.WORKERS)
+    if json:
+        print_json({"question": asked[-1], "answer": text, "confidence": confidence})
+    else:
+        typer.echo(f"{text}  (mean probability of a token {confidence:.1%})")
