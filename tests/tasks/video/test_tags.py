@@ -186,7 +186,8 @@ def test_a_retriever_tells_what_it_learned(retriever, coloured, pictures):
     chances = tagger.tags(pictures)
     assert chances.argmax(axis=1).tolist() == [0, 1, 2, 0, 1, 2]
     photo = retriever.transform(coloured[-6:], ["photo"])["photo"]
-    said = retriever.transform(pd.DataFrame({"said": COLOURS}), ["said"])["said"]
+    texts = [f"a photo of {colour}" for colour in COLOURS]
+    said = retriever.transform(pd.DataFrame({"said": texts}), ["said"])["said"]
     np.testing.assert_allclose(chances, retriever.calibrate("photo", "said", photo @ said.T), rtol=1e-3, atol=1e-5)
 
 
@@ -195,6 +196,8 @@ def test_a_retriever_of_another_encoder_or_view_is_refused(retriever, pictures):
         Tagger.by(retriever, COLOURS, encoder=ImageEfficientnet(size=64))
     with pytest.raises(ConfigError, match=r"expected 'clip' as its view of images, it has 'photo'; name one"):
         Tagger.by(retriever, COLOURS, picture="clip")
+    with pytest.raises(ConfigError, match=r"wording: expected a text with \{\} in the label's place, got 'photo'"):
+        Tagger.by(retriever, COLOURS, wording="photo")
     with pytest.raises(ArrayError, match=r"expected encodings as of view 'photo' \(steps, 1280\), got shape \(6, 9\)"):
         Tagger.by(retriever, COLOURS).tags(pictures[:, :9])
 

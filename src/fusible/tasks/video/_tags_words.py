@@ -16,6 +16,7 @@ from fusible.tasks.encode import encode_batch
 
 ALIKE, SHARP = 0.7, 20.0
 """Cosine of texts at which a class is as likely called by a word as not, and how sharply chances rise there."""
+WORDING = "a photo of {}"
 BATCH = 64
 
 
@@ -33,7 +34,7 @@ def word_text(word: str) -> str:
     >>> word_text("fire_engine")
     'a photo of fire engine'
     """
-    return f"a photo of {word.replace('_', ' ')}"
+    return WORDING.replace("{}", word.replace("_", " "))
 
 
 def class_texts() -> list[str]:

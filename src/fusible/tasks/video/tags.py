@@ -26,7 +26,7 @@ from fusible.encoders._base import Encoder
 from fusible.errors import ArrayError, ConfigError
 from fusible.tasks._retrieval_head import units
 from fusible.tasks.retriever import Retriever
-from fusible.tasks.video._tags_words import callings
+from fusible.tasks.video._tags_words import WORDING, callings
 from fusible.types import Modality
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -103,12 +103,15 @@ class Tagger:
         encoder: Encoder | None = None,
         picture: str | None = None,
         text: str | None = None,
+        wording: str = WORDING,
     ) -> Tagger:
         """Tags by similarity in the space of a fitted retriever that knows pictures and texts.
 
         `encoder` is the one that makes the encodings: that of the view `picture`, or the call is refused. `picture` and
-        `text` name the views where there are several. Chances are the retriever's, a label being one text. Raises
-        `ConfigError` for labels as `of` does, absent or ambiguous views, and another encoder.
+        `text` name the views where there are several. A label is asked for in the `wording`, best one that the
+        retriever's texts have: after captions, `there is a {} in the picture`. Chances are the retriever's, a label
+        being one text of a hundred. Raises `ConfigError` for labels as `of` does, absent or ambiguous views, another
+        encoder, and a wording without `{}`.
         """
         words = _checked(labels)
         sight = _view(retriever, Modality.IMAGE, picture)
@@ -119,8 +122,10 @@ class Tagger:
                 f"retriever: view {sight!r} is encoded by {type(own).__name__} {own.settings}, pictures by "
                 f"{type(encoder).__name__} {encoder.settings}; encode pictures as the retriever does"
             )
-        columns = retriever.view(told).columns
-        table = pd.DataFrame({name: list(words) if name == columns[0] else None for name in columns}, dtype=object)
+        if "{}" not in wording:
+            raise ConfigError(f"wording: expected a text with {{}} in the label's place, got {wording!r:.80}")
+        asked, columns = [wording.replace("{}", word) for word in words], retriever.view(told).columns
+        table = pd.DataFrame({name: asked if name == columns[0] else None for name in columns}, dtype=object)
         texts = retriever.transform(table, [told])[told]
 
         def evidence(vectors: np.ndarray) -> np.ndarray:
