@@ -2,11 +2,11 @@
 
 A word is true of a photo of Flickr8k-1k where one of its five captions holds it, and of a product where it is its
 master or sub category. Average precision is that of a word over the test pictures, their order by its score; the mean
-is over words. Chance is what an order without sense has, the share of pictures that the word is true of. ConSE is that
-of its authors (Norouzi et al., 2014): the ten most probable classes, cosines of plain names, on the same encodings.
-Every constant of the library's rule was chosen on the training and validation photos of Flickr8k-1k; products, and
-test photos, had no part in it. `named`: tags that are said (chance .5 or more); `right` the share of them that is true;
-`blind`: the tagger says of the word that it cannot tell it. On 100 photos words are too few to part it from ConSE.
+is over words. Chance is its expectation over random orders. ConSE is that of its authors (Norouzi et al., 2014): the
+ten most probable classes, cosines of plain names, on the same encodings. Form and constants of the library's rule were
+chosen on the training and validation photos of Flickr8k-1k and the validation pictures of products; those scored here
+are the test parts. `named`: tags that are said (chance .5 or more); `right` the share of them that is true; `blind`:
+the tagger says of the word that it cannot tell it. On 100 photos words are too few to part it from ConSE.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def photos(benchmark: Benchmark) -> Pictures:
     held = [{lemma(word) for word in re.findall("[a-z]+", text.lower())} for text in told["caption"]]
     told["image"] = [str(folder / name) for name in told["image"]]
     true = np.array([[noun in words for noun in NOUNS] for words in held])
-    return Pictures("flickr8k_1k", encoded(benchmark, told), NOUNS, true)
+    some = true.any(axis=0)
+    nouns = [noun for noun, there in zip(NOUNS, some, strict=True) if there]
+    return Pictures("flickr8k_1k", encoded(benchmark, told), nouns, true[:, some])
 
 
 def lemma(word: str) -> str:
