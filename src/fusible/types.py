@@ -70,12 +70,14 @@ class Media:
     """One media cell: where it stands in the table, and its path or its bytes (exactly one of both).
 
     Bytes may be a view into the table, so that they are not copied; `fusible.data.media.read_bytes` gives `bytes`.
+    A frame of a film, which is decoded already, has `pixels`, uint8 RGB (height, width, 3), in place of both.
     """
 
     column: str
     row: int
     path: str | None = None
     data: bytes | memoryview | None = None
+    pixels: np.ndarray | None = None
 
     @property
     def where(self) -> str:

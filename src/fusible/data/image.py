@@ -35,8 +35,11 @@ def decode_image(media: Media, size: int | None = None) -> np.ndarray:
 
     The result is uint8; float32 for deep images: mode F as it is, 16-bit grey scaled to 0-1. With `size` a JPEG may be
     decoded at a fraction of its size, the short side never under `size`. The first frame of an animation is taken.
-    Raises `DataError` for what is no image, is truncated, or has more than `PIXELS` pixels.
+    Pixels are given back as they are. Raises `DataError` for what is no image, is truncated, or has more than `PIXELS`
+    pixels.
     """
+    if media.pixels is not None:
+        return media.pixels
     _silence()
     with open_media(media) as stream:
         try:
