@@ -65,6 +65,9 @@ def test_search_in_the_terminal(capsys, place, made):
     )
     assert code == 0, err
     assert "10 of 60 rows" in out
+    code, out, err = call(capsys, "search", place, "--text", '"red fire"', "-k", "2")
+    assert code == 0, err
+    assert "2 of 60 rows" in out
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,19 @@ def test_words_are_ranked_by_how_rare_they_are(index):
     assert found.scores[0][0] > 10 * found.scores[0][1] > 0
     assert index.words("item17", 5, where="price > 30").ids == [[]]
     assert index.words("nothingofthekind", 5).ids == [[]]
+    for mark in ('"', "'", "+", "(", "\\"):
+        assert index.words(f"{mark}photo item17{mark}", 1).ids == [["r17"]], mark
+    assert index.words('"', 5).ids == [[]]
     assert index.words("  ", 5).ids == [[]]
+
+
+def test_words_that_the_engine_breaks_off_at_are_said_in_one_line(index, monkeypatch):
+    import lancedb.query
+
+    monkeypatch.setattr(lancedb.query, "MatchQuery", lambda text, column: f'"{text}"')  # a phrase, without positions
+    with pytest.raises(ConfigError, match=r"words: LanceDB cannot search for 'photo' \(.*\); leave words out$") as caught:
+        index.words("photo")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_row_put_again_takes_the_place_of_the_old(index, items):

@@ -126,9 +126,7 @@ class Reader:
         allowed = self.allowed(where) if isinstance(where, str) else where
         if not self._pointer.words or not text.strip():
             return Hits([[]], [np.empty(0, np.float32)])
-        query = self._table.search(text, query_type="fts", fts_columns=_table.TEXT)
-        query = query if allowed is None else query.where(allowed.condition, prefilter=True)
-        rows = query.limit(k).select([_table.NUMBER, "_score"]).to_arrow()
+        rows = _table.words(self._table, text, k, None if allowed is None else allowed.condition)
         numbers, scores = best(rows["_score"].to_numpy().astype(np.float32), rows[_table.NUMBER].to_numpy(), k)
         return Hits([self._roster.names(numbers)], [scores])
 

@@ -164,6 +164,25 @@ def allowed(table: Any, where: str, columns: Mapping[str, str]) -> Allowed:
     return Allowed(condition, np.sort(np.concatenate([*found, np.empty(0, np.int64)])))
 
 
+def words(table: Any, text: str, k: int, condition: str | None) -> pa.Table:
+    """Numbers and scores of the `k` rows that full text ranks first; raises `ConfigError` for what cannot be searched.
+
+    Every mark of the text is a mark: quotes ask for no phrase, which would need an index of positions.
+    """
+    from lancedb.query import MatchQuery
+
+    query = table.search(MatchQuery(text, TEXT), query_type="fts")
+    query = query if condition is None else query.where(condition, prefilter=True)
+    try:
+        found: pa.Table = query.limit(k).select([NUMBER, "_score"]).to_arrow()
+    except BaseException as error:
+        if not isinstance(error, ValueError | RuntimeError | OSError) and not _filter.panicked(error):
+            raise
+        line = " ".join(str(error).split())[:200]
+        raise ConfigError(f"words: LanceDB cannot search for {text[:60]!r} ({line}); leave words out") from None
+    return found
+
+
 def delete(table: Any, gone: np.ndarray) -> None:
     """Delete rows by number."""
     for start in range(0, len(gone), _PART):
