@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from _goods import CACHE, ROWS, goods, picture
 
@@ -153,6 +154,23 @@ def test_numbers_that_are_no_inputs_of_the_model_can_be_filtered(made, own, tmp_
     typed = tmp_path / "typed"
     build(pd.read_csv(own, dtype={"stock": str}), made[1], typed, id="name")  # a table with types keeps them
     assert fusible.open_index(typed).search("red", where="stock = '7.0'", k=1).hits[0].columns["stock"] == "7.0"
+
+
+def test_nan_of_a_typed_column_is_an_absent_cell(made, tmp_path):
+    table = pa.Table.from_pandas(pd.read_csv(made[0]).drop(columns=["photo", "sound"]), preserve_index=False)
+    cells = np.arange(ROWS, dtype=np.float32)
+    cells[::4] = np.nan
+    for name, kind in (("stock", pa.float32()), ("worth", pa.float64())):
+        table = table.append_column(name, pa.array(cells, kind))
+    table = table.append_column("photo", pa.nulls(ROWS)).append_column("sound", pa.nulls(ROWS))
+    build(table, made[1], tmp_path / "index", id="name")
+    searcher = fusible.open_index(tmp_path / "index", made[1])
+    for where, count in (
+        ("stock > 1e6", 0), ("stock is null", ROWS // 4), ("worth is null", ROWS // 4), ("worth >= 0", ROWS * 3 // 4),
+        ("not worth < 1e6", 0),
+    ):  # fmt: skip
+        assert len(searcher.search("red", where=where, k=ROWS, alike=False).hits) == count, where
+    assert build(table, None, tmp_path / "index", id="name", cache=made[1].parent / CACHE).unchanged == ROWS
 
 
 def test_rows_are_deleted_by_id(built):

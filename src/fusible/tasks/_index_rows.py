@@ -55,12 +55,17 @@ def row_ids(dataset: Dataset, column: str | None) -> list[str]:
 
 
 def own_columns(dataset: Dataset) -> pa.Table:
-    """Columns that an index keeps for filters and for showing: all but bytes; sets of labels as text."""
+    """Columns that an index keeps for filters and for showing: all but bytes; sets of labels as text, NaN as null.
+
+    A filter takes NaN for larger than any number, and `is null` does not find it.
+    """
     table, kept = dataset.table, {}
     for name in table.column_names:
         column = table.column(name)
         if is_list(column.type):
             column = pa.chunked_array([pa.array(as_names(column).tolist(), pa.large_string())])
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         if not is_binary(column.type) and not pa.types.is_nested(column.type):
             kept[name] = column
     return pa.table(kept)
