@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -76,6 +77,16 @@ def test_take_gives_rows_in_the_order_of_ids(index):
     assert index.take([]).num_rows == 0
 
 
+def test_rows_are_taken_by_the_places_of_hits(index, items):
+    with index.writing("second") as writer:
+        writer.delete(["r5", "r6"])
+    one = items(0, 60).vectors["image"][10:11]
+    for found in (index.search("image", one, 7), index.words("photo item17", 7)):
+        assert index.take(found.places[0])["fusible_id"].to_pylist() == found.ids[0]
+        np.testing.assert_array_equal(index.find(found.ids[0]), found.places[0])
+        np.testing.assert_array_equal(index.vectors(found.places[0], "image"), index.vectors(found.ids[0], "image"))
+
+
 def test_vectors_come_in_the_order_of_ids(index, items):
     given = items(0, 60).vectors
     np.testing.assert_array_equal(index.vectors(["r9", "r1", "r2"], "text"), given["text"][[9, 1, 2]])
@@ -99,7 +110,7 @@ def test_words_that_the_engine_breaks_off_at_are_said_in_one_line(index, monkeyp
     import lancedb.query
 
     monkeypatch.setattr(lancedb.query, "MatchQuery", lambda text, column: f'"{text}"')  # a phrase, without positions
-    with pytest.raises(ConfigError, match=r"words: LanceDB cannot search for 'photo' \(.*\); leave words out$") as caught:
+    with pytest.raises(ConfigError, match=r"cannot search for 'photo' \(.*\); leave words out") as caught:
         index.words("photo")
     assert "\n" not in str(caught.value)
 
@@ -136,6 +147,92 @@ def test_failures_stay_with_their_rows(index, items):
         writer.put(items(3, 4))
         writer.delete(["r8"])
     assert index.failures == []
+
+
+def told(first, last):
+    """Failures of so many rows, with long messages."""
+    return [{"id": f"r{row}", "view": "text", "message": f"row {row}: no such file" * 9} for row in range(first, last)]
+
+
+def test_very_many_failures_are_read_where_they_are_asked_for_alone(index, items, monkeypatch):
+    monkeypatch.setattr(_pointer, "_LARGEST", 4_000)  # of files that are read whole
+    with index.writing("second") as writer:
+        writer.put(items(20, 60), told(20, 60))
+    again = Index.open(index.folder)
+    assert again.describe()["failures"] == len(again.failures) == 41
+    again.compact()
+    with again.writing("third") as writer:
+        writer.delete(["r30"])
+    monkeypatch.setattr(_pointer, "read_lines", None)
+    again = Index.open(index.folder)
+    assert again.describe()["failures"] == 40
+    assert again.search("image", np.ones((1, 6)), 3).ids
+    assert again.sizes == {"image": 59, "text": 38}
+
+
+def test_an_index_of_format_1_opens_and_becomes_one_of_this(index, items):
+    path, held = index.folder / "index.json", index.failures
+    pointer = json.loads(path.read_text())
+    assert pointer.pop("failed") == 1
+    (index.folder / pointer["failures"]).unlink()
+    (index.folder / "failures-1.json").write_text(json.dumps({"failures": held}))
+    path.write_text(json.dumps(pointer | {"format": 1, "failures": "failures-1.json"}))
+    again = Index.open(index.folder)
+    assert (again.failures, again.describe()["failures"]) == (held, 1)
+    with again.writing("second") as writer:
+        writer.put(items(60, 61), told(60, 61))
+    assert json.loads(path.read_text())["format"] == _pointer.FORMAT
+    assert Index.open(index.folder).failures == held + told(60, 61)
+    assert Index.open(index.folder).describe()["failures"] == 2
+
+
+@pytest.mark.parametrize("text", ["[]", '{"id": "r3"}', '{"id": "r3", "view": "text", "message": 3}', "{", "\xff"])
+def test_damaged_failures_are_refused_in_one_line(index, text):
+    next(index.folder.glob("failures-*")).write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match="the index is damaged") as caught:
+        _ = index.failures
+    assert "\n" not in str(caught.value)
+
+
+def test_a_line_ends_at_a_line_feed_alone(index, items):
+    strange = [f"a{mark}b" for mark in ("\u2028", "\x85", "\x0b", "\r", "\n", "\udcff")]
+    failures = [{"id": f"r{row}", "view": "text", "message": text} for row, text in enumerate(strange, 10)]
+    with index.writing("second") as writer:
+        writer.put(items(10, 16), failures)
+    assert Index.open(index.folder).failures[1:] == failures
+
+
+@pytest.mark.parametrize("half", [b'{"id": "r61", "vi', b'{"id": "r61", "view": "\xe2\x80'])
+def test_a_line_that_a_full_disk_cut_short_takes_no_other_with_it(index, items, half):
+    with pytest.raises(ZeroDivisionError):
+        interrupt(index, "second", items(60, 61), failures=told(60, 61))
+    with (index.folder / "work-failures.jsonl").open("ab") as file:
+        file.write(half)
+    with index.writing("second") as writer:
+        writer.put(items(61, 63), told(62, 63))
+    assert index.failures[1:] == [*told(60, 61), *told(62, 63)]
+
+
+def test_what_cannot_be_written_leaves_no_half_of_it(tmp_path):
+    with pytest.raises(ZeroDivisionError), _pointer.placing(tmp_path / "a"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_file_that_goes_while_an_index_is_described_is_no_error(index, monkeypatch, left):
+    size, stat, looks = index.describe()["bytes"], Path.stat, []
+    (index.folder / ".index.json.part").write_bytes(b"")
+
+    def raced(path, **options):
+        if path.name == ".index.json.part":
+            looks.append(path)
+            if len(looks) > left:
+                raise FileNotFoundError(path)
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", raced)
+    assert index.describe()["bytes"] == size
 
 
 def test_an_exception_leaves_the_last_version_and_the_same_job_goes_on(index, items):
@@ -408,9 +505,11 @@ def test_compaction_waits_for_an_unfinished_job(index, items):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 99}, "format 99 is newer than 1"),
+        ({"format": 99}, "format 99 is newer than 2"),
         ({"format": "1"}, "expected a whole number `format`"),
         ({"rows": -1}, "damaged"),
+        ({"failed": -1}, "damaged"),
+        ({"failed": "1"}, "damaged"),
         ({"roster": "../secret"}, "damaged"),
         ({"graphs": {"image": "/etc"}}, "damaged"),
         ({"graphs": {"other": "graph-1"}}, "damaged"),

@@ -173,6 +173,31 @@ def test_nan_of_a_typed_column_is_an_absent_cell(made, tmp_path):
     assert build(table, None, tmp_path / "index", id="name", cache=made[1].parent / CACHE).unchanged == ROWS
 
 
+def test_a_column_of_another_type_is_held_as_the_index_holds_it(made, tmp_path):
+    frame = pd.read_csv(made[0]).drop(columns=["photo", "sound"]).assign(photo=None, sound=None)
+    frame["stock"], frame["grade"] = np.arange(ROWS), np.arange(ROWS) / 2
+    place = tmp_path / "index"
+    build(frame, made[1], place, id="name")
+    more = pd.concat([frame, frame.iloc[:1].assign(name="new", stock=np.nan)], ignore_index=True)
+    found = build(more, None, place, id="name", cache=made[1].parent / CACHE)  # whole numbers became others
+    assert (found.added, found.changed, found.unchanged) == (1, 0, ROWS)
+    assert Index.open(place).take(["item-1", "new"])["stock"].to_pylist() == [1, None]
+    texts = frame.assign(grade=[f" {cell}" for cell in frame["grade"]])
+    texts.loc[0, "grade"] = " "
+    assert build(texts, None, place, id="name", cache=made[1].parent / CACHE).changed == 1
+
+
+def test_a_cell_of_another_type_is_refused_before_a_job_is_begun(made, tmp_path, monkeypatch):
+    frame = pd.read_csv(made[0]).drop(columns=["photo", "sound"]).assign(photo=None, sound=None, stock=1)
+    build(frame, made[1], tmp_path / "index", id="name")
+    monkeypatch.setattr(indexing._Run, "_encode", None)
+    with pytest.raises(DataError, match=r"column 'stock', expected int64 as the index has it: .*'n/a'") as caught:
+        build(frame.assign(stock="n/a"), None, tmp_path / "index", id="name", cache=made[1].parent / CACHE)
+    assert "\n" not in str(caught.value)
+    assert Index.open(tmp_path / "index").unfinished is None
+    assert delete_rows(tmp_path / "index", ["item-1"]).rows == ROWS - 1
+
+
 def test_rows_are_deleted_by_id(built):
     _, _, place = built
     found = delete_rows(place, ["item-0", "item-9", "item-0"])

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from fusible.errors import ConfigError, DataError
 
-FORMAT = 1
+FORMAT = 2
+"""Of 1 the failures are one object; how many they are is not said."""
 NAME = "index.json"
 WORK = "work.json"
 LOCK = "lock"
@@ -31,7 +32,8 @@ class Pointer:
 
     `version` counts commits, 0 being an index that was never finished. `table` is LanceDB's version, `roster` the file
     of ids, `next` the first row number that was not given away. `columns` maps the user's column names to those of
-    the table. `graphs` maps views to folders of graphs or blocks. `job` is what wrote the version.
+    the table. `graphs` maps views to folders of graphs or blocks. `job` is what wrote the version. `failures` is the
+    file of what could not be read, and `failed` how many that are, None where format 1 does not say.
     """
 
     version: int
@@ -43,6 +45,7 @@ class Pointer:
     info: dict[str, Any]
     roster: str = ""
     failures: str = ""
+    failed: int | None = 0
     job: str = ""
     words: bool = False
     graphs: dict[str, str] = field(default_factory=dict)
@@ -66,6 +69,8 @@ class Pointer:
                 f"{path}: format {number} is newer than {FORMAT}, which this version knows; upgrade fusible"
             )
         try:
+            if number == 1:
+                held["failed"] = None if held.get("failures") else 0
             pointer = cls(**held)
             pointer._check()
         except (TypeError, ValueError, AttributeError) as error:
@@ -73,7 +78,7 @@ class Pointer:
         return pointer
 
     def _check(self) -> None:
-        counts = (self.version, self.table, self.rows, self.next, *self.widths.values())
+        counts = (self.version, self.table, self.rows, self.next, self.failed or 0, *self.widths.values())
         if any(not isinstance(count, int) or isinstance(count, bool) or count < 0 for count in counts):
             raise ValueError("a count is no whole number")
         texts = (*self.widths, *self.columns, *self.columns.values(), *self.graphs, self.job)
@@ -86,10 +91,10 @@ class Pointer:
             raise ValueError("a graph of an unknown view")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises `DataError` for anything else."""
+def read_json(path: Path, *, bounded: bool = True) -> dict[str, Any]:
+    """Read a JSON object, not one that is very large if `bounded`; raises `DataError` for anything else."""
     try:
-        if not is_plain(path) or path.stat().st_size > _LARGEST:
+        if not is_plain(path) or (bounded and path.stat().st_size > _LARGEST):
             raise ValueError("no plain file or too large")
         held = json.loads(path.read_text("utf-8"))
         if not isinstance(held, dict):
@@ -99,6 +104,23 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: the index is damaged ({error}); build it again") from None
     return held
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read JSON objects, one a line, a line at a time, however many; raises `DataError` for anything else."""
+    try:
+        if not is_plain(path):
+            raise ValueError("no plain file")
+        with path.open("rb") as file:  # in bytes a line ends at a line feed alone
+            for line in file:
+                held = json.loads(line)
+                if not isinstance(held, dict):
+                    raise ValueError("no object")
+                yield held
+    except FileNotFoundError:
+        raise DataError(f"{path}: the file is gone, maybe with a later version; open it again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: the index is damaged ({error}); build it again") from None
 
 
 def is_plain(path: Path) -> bool:
@@ -112,14 +134,35 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     put_file(path, (text + "\n").encode())
 
 
+def put_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> int:
+    """Write JSON objects, one a line, as they come, the whole file or none; how many they were."""
+    count = 0
+    with placing(path) as file:
+        for value in values:
+            file.write(json.dumps(value).encode() + b"\n")
+            count += 1
+    return count
+
+
 def put_file(path: Path, data: bytes) -> None:
+    """Write a whole file or none."""
+    with placing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def placing(path: Path) -> Iterator[BinaryIO]:
     """Write a whole file or none: beside its place, flushed to disk, renamed, and the folder flushed."""
     part = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")
-    with part.open("xb") as file:  # a name that nobody can foresee, so that no link leads elsewhere
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("xb") as file:  # a name that nobody can foresee, so that no link leads elsewhere
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)  # on a full disk it would keep the next attempt from room
+        raise
     flush_folder(path.parent)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from fusible.index._pointer import WORK, Pointer
 from fusible.index._roster import Roster
 
 FAILURES = "work-failures.jsonl"
+KEYS = {"id", "view", "message"}
+"""What a failure says."""
 FRAGMENTS = 64
 """Files of rows from which on a commit joins them."""
 UNINDEXED = 20_000
@@ -40,7 +43,7 @@ def opened(folder: Path, pointer: Pointer) -> Roster:
     return Roster.open(folder / pointer.roster, pointer.rows) if pointer.roster else Roster.none()
 
 
-def publish(folder: Path, table: Any, pointer: Pointer, failures: Sequence[Failure], graphs: Graphs) -> Pointer:
+def publish(folder: Path, table: Any, pointer: Pointer, failures: Iterable[Failure], graphs: Graphs) -> Pointer:
     """Write roster, failures and graphs of the table as it is, move the pointer, remove what is older than the last."""
     before = pointer
     if not pointer.words and table.count_rows(f"{_table.TEXT} != ''"):
@@ -52,15 +55,22 @@ def publish(folder: Path, table: Any, pointer: Pointer, failures: Sequence[Failu
     version = pointer.version + 1
     pointer = replace(pointer, version=version, table=table.version, rows=len(roster), roster=f"roster-{version}.arrow")
     roster.write(folder / pointer.roster)
-    pointer = replace(pointer, failures=f"failures-{version}.json" if failures else "")
-    if failures:
-        _pointer.write_json(folder / pointer.failures, {"failures": list(failures)})
+    pointer = _with_failures(folder, pointer, iter(failures))
     pointer = replace(pointer, graphs=graphs(table, pointer, roster))
     pointer.write(folder)
     _table.tag(table)
     settled(folder)
     sweep(folder, pointer, before)
     return pointer
+
+
+def _with_failures(folder: Path, pointer: Pointer, failures: Iterator[Failure]) -> Pointer:
+    """Write failures as they come; no file where there are none."""
+    first = next(failures, None)
+    if first is None:
+        return replace(pointer, failures="", failed=0)
+    name = f"failures-{pointer.version}.jsonl"
+    return replace(pointer, failures=name, failed=_pointer.put_lines(folder / name, chain([first], failures)))
 
 
 def settled(folder: Path) -> None:
@@ -99,16 +109,15 @@ def noted(folder: Path, failures: Sequence[Failure], again: Sequence[str] = ()) 
     """Add failures to those of the unfinished job; what it noted of the ids that are put `again` counts no more."""
     lines: list[Mapping[str, Any]] = [{"again": list(again)}] if again else []
     lines += [_plain(failure) for failure in failures]
-    if lines:
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        _pointer.append(folder / FAILURES, text)
+    if lines:  # on a line of their own, even after one that a full disk cut short
+        _pointer.append(folder / FAILURES, "\n" + "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def own_failures(folder: Path) -> list[dict[str, str]]:
     """Failures of the unfinished job; the last time that an id was put counts."""
     path = folder / FAILURES
     found: dict[str, dict[str, dict[str, str]]] = {}
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         entry = _whole(line)
         for name in entry.get("again", ()):
             found.pop(name, None)
@@ -118,31 +127,44 @@ def own_failures(folder: Path) -> list[dict[str, str]]:
 
 
 def _plain(failure: Failure) -> dict[str, str]:
-    if set(failure) != {"id", "view", "message"}:
+    if set(failure) != KEYS:
         raise DataError(f"index: a failure with {sorted(failure)}, expected id, view and message")
     return {key: str(failure[key]) for key in ("id", "view", "message")}
 
 
-def read_failures(folder: Path, pointer: Pointer) -> list[dict[str, str]]:
-    """Failures of the visible version; raises `DataError` where the file is damaged."""
+def read_failures(folder: Path, pointer: Pointer) -> Iterator[dict[str, str]]:
+    """Failures of the visible version, one by one; raises `DataError` where the file is damaged."""
     if not pointer.failures:
-        return []
-    held = _pointer.read_json(folder / pointer.failures).get("failures")
-    if not isinstance(held, list) or not all(isinstance(failure, dict) for failure in held):
-        raise DataError(f"{folder / pointer.failures}: the index is damaged; build it again")
+        return
+    path = folder / pointer.failures
+    for failure in _pointer.read_lines(path) if path.suffix == ".jsonl" else _of_format_1(path):
+        if not isinstance(failure, dict) or set(failure) != KEYS or not all(map(_is_text, failure.values())):
+            raise DataError(f"{path}: the index is damaged; build it again")
+        yield failure
+
+
+def _of_format_1(path: Path) -> list[Any]:
+    """Failures of format 1: one object, however large it became."""
+    held = _pointer.read_json(path, bounded=False).get("failures")
+    if not isinstance(held, list):
+        raise DataError(f"{path}: the index is damaged; build it again")
     return held
 
 
-def all_failures(folder: Path, pointer: Pointer, touched: set[str]) -> list[dict[str, str]]:
-    """Failures of the rows that the unfinished job left alone, and its own, each once."""
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def all_failures(folder: Path, pointer: Pointer, touched: set[str]) -> Iterator[dict[str, str]]:
+    """Failures of the rows that the unfinished job left alone, and its own."""
     own = own_failures(folder)
     touched = touched | {failure["id"] for failure in own}
-    kept = [failure for failure in read_failures(folder, pointer) if failure.get("id") not in touched]
-    return list({(failure["id"], failure["view"]): failure for failure in [*kept, *own]}.values())
+    yield from (failure for failure in read_failures(folder, pointer) if failure["id"] not in touched)
+    yield from own
 
 
-def _whole(line: str) -> dict[str, Any]:
-    """Parse a line; nothing for one that a kill cut short, whose rows were not written either."""
+def _whole(line: bytes) -> dict[str, Any]:
+    """Parse a line; nothing for an empty one, nor for one cut short, whose rows were not written either."""
     try:
         found = json.loads(line)
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,10 @@ class Reader:
     @property
     def failures(self) -> list[dict[str, str]]:
         """What could not be read when rows were added: mappings of `id`, `view` and `message`."""
+        return list(self.each_failure())
+
+    def each_failure(self) -> Iterator[dict[str, str]]:
+        """The `failures` one by one, of which there may be very many."""
         return _publish.read_failures(self.folder, self._pointer)
 
     @property

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from fusible.errors import ConfigError, DataError, MissingExtraError
 from fusible.index import _filter
-from fusible.index.items import Allowed, Items
+from fusible.index.items import Allowed, Items, held_as
 
 NUMBER, ID, KEY, TEXT = "fusible_number", "fusible_id", "fusible_key", "fusible_text"
 PRESENT = "fusible_present"
@@ -103,15 +103,9 @@ def table_of(
         held[f"fusible_media_{place}"] = pa.array(items.media.get(view, [None] * size), pa.string())
     held[PRESENT] = pa.array(present)
     for column, name in names.items():
-        kind = target.field(name).type
         if column not in items.columns.column_names:
             raise DataError(f"index: no column {column!r} in the items, which the index has")
-        try:
-            held[name] = items.columns.column(column).cast(kind)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            line = " ".join(str(error).split())[:200]
-            way = "mend its cells, or build another index"
-            raise DataError(f"index: column {column!r}, expected {kind} as the index has it: {line}; {way}") from None
+        held[name] = held_as(column, items.columns.column(column), target.field(name).type)
     return pa.table([held[name] for name in target.names], schema=target)
 
 
@@ -179,7 +173,9 @@ def words(table: Any, text: str, k: int, condition: str | None) -> pa.Table:
         if not isinstance(error, ValueError | RuntimeError | OSError) and not _filter.panicked(error):
             raise
         line = " ".join(str(error).split())[:200]
-        raise ConfigError(f"words: LanceDB cannot search for {text[:60]!r} ({line}); leave words out") from None
+        raise ConfigError(
+            f"words: LanceDB cannot search for {text[:60]!r} ({line}); leave words out (--words 0)"
+        ) from None
     return found
 
 

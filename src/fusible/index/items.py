@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fusible.errors import ArrayError, DataError
 
@@ -67,6 +69,38 @@ class Allowed:
 
     condition: str
     numbers: np.ndarray
+
+
+def whole(value: object) -> int:
+    """A whole number as `int`, also one of NumPy; 0 for anything else, and for `True`.
+
+    >>> whole(np.int64(3)), whole(True), whole(2.0)
+    (3, 0, 0)
+    """
+    try:
+        return 0 if isinstance(value, bool | np.bool_) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return 0
+
+
+def held_as(name: str, cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Cells of an own column in the type under which an index holds them; raises `DataError` where one is no such.
+
+    Text becomes numbers as a table is read: without the blanks around it, and nothing where it is blank.
+    """
+    try:
+        if _is_text(cells.type) and not _is_text(kind):
+            cells = pc.utf8_trim_whitespace(cells)
+            cells = pc.if_else(pc.equal(cells, ""), pa.scalar(None, cells.type), cells)
+        return cells.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        line = " ".join(str(error).split())[:200]
+        way = "mend its cells, or build another index"
+        raise DataError(f"index: column {name!r}, expected {kind} as the index has it: {line}; {way}") from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def checked(rows: np.ndarray, width: int, what: str, *, absent: bool) -> np.ndarray:

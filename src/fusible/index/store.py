@@ -10,9 +10,10 @@ A graph's building is told to `advance(vectors added)`, since that of a large on
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -99,13 +100,14 @@ class Index(Reader):
         A view searched through a graph has its `recall` at 10 per asking view, measured on stored vectors that had no
         part in choosing the search width, and `fresh`, the rows that are searched exactly beside the graph.
         """
+        failed = self._pointer.failed
         return {
             "rows": self.rows,
             "version": self.version,
-            "bytes": sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()),
+            "bytes": _bytes(self.folder),
             "views": {view: _graphs.describe(self.folder, self._pointer, self._roster, view) for view in self.widths},
             "words": self._pointer.words,
-            "failures": len(self.failures),
+            "failures": sum(1 for _ in self.each_failure()) if failed is None else failed,
             "unfinished": self.unfinished,
         }
 
@@ -164,6 +166,16 @@ def _begun(place: Path, wanted: Pointer, form: pa.Schema) -> Pointer | None:
             f"{place}: an unfinished index of another form behind a link; remove it, or choose another path"
         )
     return None
+
+
+def _bytes(folder: Path) -> int:
+    """Bytes of all files; what another process removes meanwhile counts for nothing."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(place) / name).stat().st_size
+    return total
 
 
 def _clear(folder: Path) -> None:

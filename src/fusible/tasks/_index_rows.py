@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fusible.data.cells import CODE, absent, as_names, is_binary, is_list, is_string, parse_numbers
-from fusible.data.content import content_key
 from fusible.data.dataset import Dataset
 from fusible.data.files import DELIMITED, kind_of
 from fusible.data.media import decode_image, decode_video
 from fusible.data.schema import known
 from fusible.data.views import media_cell
-from fusible.encoders._base import Encoder
 from fusible.errors import DataError
-from fusible.types import MEDIA, Media, Modality, View, ViewData
+from fusible.index.items import held_as
+from fusible.types import Media, Modality, View, ViewData
 
 PREVIEW = 160
 """Longer side of a preview, in pixels."""
@@ -202,85 +200,19 @@ def to_jpeg(pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A cell that holds something which could not be read: within the rows looked at, its view, and why.
-
-    `passing` where it could be read a moment later.
-    """
-
-    row: int
-    view: str
-    message: str
-    passing: bool = False
-
-
-def failed_cells(
-    dataset: Dataset,
-    view: View,
-    encoder: Encoder,
-    rows: np.ndarray,
-    data: ViewData,
-    before: np.ndarray,
-    vectors: np.ndarray,
-) -> list[Failed]:
-    """Cells of a view that are filled but gave nothing; `before` are the view's ids before it was encoded.
-
-    Each failed item is read once more, for its message. `rows` are the table's, one per row of `data`.
-    """
-    found: dict[int, Failed] = {}
-    said: dict[int, tuple[str, bool]] = {}
-    for row, slot in zip(*np.nonzero((before >= 0) & (data.ids < 0)), strict=True):
-        item = int(before[row, slot])
-        if item not in said:
-            said[item] = _why(encoder, data.values[item])
-        one = Failed(int(row), view.name, *said[item])
-        if one.passing or one.row not in found:
-            found[one.row] = one
-    if view.modality in MEDIA:
-        for slot, name in enumerate(view.columns):
-            column = dataset.table.column(name)
-            lost = ~absent(column.take(pa.array(rows))) & (before[:, slot] < 0)
-            for row in np.flatnonzero(lost).tolist():
-                found.setdefault(row, Failed(row, view.name, *_lost(column, name, int(rows[row]), dataset.root)))
-    for row in np.flatnonzero((data.ids >= 0).any(axis=1) & ~np.isfinite(vectors).all(axis=1)).tolist():
-        found.setdefault(row, Failed(row, view.name, f"row {rows[row]}, view {view.name!r}: says nothing to the model"))
-    return [found[row] for row in sorted(found)]
-
-
-def standing(failures: Sequence[Mapping[str, str]], told: Sequence[Mapping[str, str]]) -> list[str]:
-    """A note where cells of rows that were left as they are could not be read in an earlier run."""
-    known = {(one["id"], one["view"]) for one in told}
-    rest = [one for one in failures if (one["id"], one["view"]) not in known]
-    if not rest:
-        return []
-    first = f"row {rest[0]['id']!r}, view {rest[0]['view']!r}: {rest[0]['message']}"
-    return [f"cells that could not be read in earlier runs are still absent, {len(rest)} in all: {first}"]
-
-
-def _why(encoder: Encoder, value: Any) -> tuple[str, bool]:
-    try:
-        encoder.decode(value)
-    except DataError as error:
-        return str(error), False
-    return "could not be read a first time, could a second time; run the same command again", True
-
-
-def _lost(column: pa.ChunkedArray, name: str, row: int, root: Path | None) -> tuple[str, bool]:
-    try:
-        content_key(media_cell(column, name, row, root))
-    except DataError as error:
-        return str(error), False
-    return "was not there a first time, was a second time; run the same command again", True
-
-
-def plain_schema(columns: pa.Table, texts: pa.Table, wanted: Mapping[str, Any]) -> tuple[pa.Table, list[str]]:
-    """Columns that an index has, and names of those that it lacks; raises `DataError` where the table lacks one.
+def plain_schema(
+    columns: pa.Table, texts: pa.Table, wanted: Mapping[str, pa.DataType], lacking: Collection[str] = ()
+) -> tuple[pa.Table, list[str]]:
+    """Columns that an index has, in its types, and names of those that it lacks.
 
     `texts` are the columns as they were before `with_numbers`: what an index holds as text is taken from there.
     """
-    missing = [name for name in wanted if name not in columns.column_names]
-    if missing:
-        raise DataError(f"the table has no column {missing[0]!r}, which the index has; add it or build another index")
-    held = {name: (texts if is_string(kind) else columns).column(name) for name, kind in wanted.items()}
+    held = {}
+    for name, kind in wanted.items():
+        if name in columns.column_names:
+            held[name] = held_as(name, (texts if is_string(kind) else columns).column(name), kind)
+        elif name in lacking:
+            held[name] = pa.nulls(columns.num_rows, kind)
+        else:
+            raise DataError(f"the table has no column {name!r}, which the index has; add it or build another index")
     return pa.table(held), [name for name in columns.column_names if name not in wanted]

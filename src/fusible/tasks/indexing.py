@@ -19,8 +19,8 @@ from fusible.errors import ConfigError, DataError
 from fusible.index.items import FUSED, Items
 from fusible.index.store import Index
 from fusible.tasks import _index_rows as made
+from fusible.tasks._index_failures import Failed, failed_cells, standing
 from fusible.tasks._index_place import check_model, current, gone_of, info_of, open_model, opened, origin_of
-from fusible.tasks._index_rows import Failed
 from fusible.tasks.retriever import Retriever
 from fusible.tasks.source import Progress, Source, stage
 from fusible.types import MEDIA, View
@@ -149,7 +149,7 @@ def build_index(
     added = index.rows - before + len(gone)
     notes = [f"column {name!r} is not in the index and left out; build a new index to filter by it" for name in unknown]
     notes += ["went on where an earlier run was stopped"] if resumed else []
-    notes += made.standing(index.failures, run.failures)
+    notes += standing(index.each_failure(), run.failures)
     return Indexed(
         str(place), index.rows, added, max(0, run.written - added), dataset.rows - max(run.written, added), len(gone),
         run.failures, notes, run.counts, time.perf_counter() - start, index.describe(),
@@ -276,7 +276,7 @@ class _Run:
     def _failed(self, chunk: _Chunk, view: View, vectors: np.ndarray) -> list[Failed]:
         data, before = chunk.source.data(view), chunk.before[view.name]
         encoder = self.retriever.encoders[view.name]
-        found = made.failed_cells(self.dataset, view, encoder, chunk.rows, data, before, vectors)
+        found = failed_cells(self.dataset, view, encoder, chunk.rows, data, before, vectors)
         return [one for one in found if chunk.left[one.row]]
 
 

@@ -126,7 +126,7 @@ class Searcher:
     @cached_property
     def _sizes(self) -> dict[str, int]:
         """In how many rows each view is present: chances are those among them, whatever a filter leaves."""
-        return {view: int(told["rows"]) for view, told in self.index.describe()["views"].items()}
+        return self.index.sizes
 
     def _views(self, modality: str | None) -> list[str]:
         """Names of the views to look at."""
