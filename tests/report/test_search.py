@@ -1,8 +1,10 @@
 """The page and the terminal of a search: whole, escaped, self-contained; players only of what is a sound or a video."""
 
+import json
 import os
 import re
 from dataclasses import replace
+from datetime import date, datetime
 from io import StringIO
 
 import numpy as np
@@ -69,6 +71,29 @@ def test_the_page_says_everything(found):
     assert [a["src"][:22] for a in page.named("audio")] == ["data:audio/wav;base64,"] * 2
     bars = [a["style"] for a in page.named("i")]
     assert bars == ["width:91.2%", "width:80.0%", "width:40.0%"]
+
+
+def test_results_are_plain_values(found):
+    cells = {"when": date(2020, 2, 1), "at": datetime(2020, 2, 1, 3), "worth": float("nan"), "stock": np.int64(3)}
+    hit = replace(found.hits[0], columns=cells, saliency=[Saliency("a", "a", "words", np.ones(2), ["b", "c"])])
+    held = json.loads(json.dumps(replace(found, hits=[hit]).to_json(), allow_nan=False))
+    said = {"when": "2020-02-01", "at": "2020-02-01 03:00:00", "worth": None, "stock": 3}
+    assert held["hits"][0]["columns"] == said
+    assert held["hits"][0]["saliency"][0]["values"] == [1.0, 1.0]
+    assert json.loads(json.dumps(hit.to_json()))["columns"] == said
+
+
+def test_a_cell_is_left_out_only_where_it_names_the_file_that_is_shown(found):
+    cells = {
+        "sound": "sounds/a.wav",
+        "other": "./../sounds/a.wav",
+        "format": "wav",
+        "last": "av",
+        "name": "ounds/a.wav",
+    }
+    hit = replace(found.hits[0], columns=cells, media={"sound": "/data/sounds/a.wav"}, saliency=[])
+    text = " ".join(" ".join(Page(render(replace(found, hits=[hit]))).text).split())
+    assert [name for name in cells if f"{name} {cells[name]}" in text] == ["format", "last", "name"]
 
 
 def test_text_of_the_user_is_escaped(found):

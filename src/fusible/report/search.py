@@ -136,7 +136,11 @@ def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, 
 
 
 def _is_path(value: Any, hit: Hit) -> bool:
-    return isinstance(value, str) and any(path.endswith(value) for path in hit.media.values())
+    """Whether a cell names a file that is shown: its parts are the last ones of that path."""
+    if not isinstance(value, str) or not hit.media:
+        return False
+    parts = [part for part in Path(os.path.normpath(value)).parts if part != ".."]
+    return bool(parts) and any(list(Path(path).parts[-len(parts) :]) == parts for path in hit.media.values())
 
 
 def _cell(value: Any) -> Any:

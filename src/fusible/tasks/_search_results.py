@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fusible.evaluation.explanation import Saliency
+from fusible.evaluation.study import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +38,10 @@ class Hit:
     saliency: list[Saliency] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, without pictures."""
+        """Plain values, without pictures: dates as text, no NaN."""
         pieces = [{"view": s.view, "kind": s.kind, "values": s.values, "pieces": s.pieces} for s in self.saliency]
         names = ("id", "score", "chance", "view", "chances", "columns", "text", "words", "alike", "media")
-        return {**{name: getattr(self, name) for name in names}, "saliency": pieces}
+        return {**{name: plain(getattr(self, name)) for name in names}, "saliency": plain(pieces)}
 
 
 @dataclass(slots=True)
@@ -81,10 +82,10 @@ class Results:
         return pd.DataFrame(lines, columns=None if lines else FIELDS)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values: dates as text, no NaN."""
         parts = [{k: v for k, v in part.items() if k != "media"} for part in self.query]
         return {
-            "query": parts, "asked": self.asked, "found": self.found, "rows": self.rows, "where": self.where,
+            "query": plain(parts), "asked": self.asked, "found": self.found, "rows": self.rows, "where": self.where,
             "words": self.words, "hits": [hit.to_json() for hit in self.hits], "notes": self.notes,
             "seconds": self.seconds, "command": self.command,
         }  # fmt: skip
