@@ -14,6 +14,7 @@ import pytest
 from _goods import CACHE, ROWS, goods, picture
 
 import fusible
+from fusible.data.kinds import full_path
 from fusible.errors import ConfigError, DataError, SchemaError
 from fusible.index.store import Index
 from fusible.tasks import indexing
@@ -100,6 +101,30 @@ def test_a_second_run_leaves_what_is_there_and_takes_what_changed(built):
     pruned = build(own, None, place, id="name", prune=True, cache=model.parent / CACHE)
     assert (pruned.rows, pruned.deleted) == (ROWS, 1)
     assert f"item-{ROWS - 1}" not in Index.open(place).ids()
+
+
+def test_a_table_that_moved_takes_the_paths_of_its_media_along(built):
+    own, model, place = built
+    cache = model.parent / CACHE
+    moved = own.parent.rename(own.parent.with_name("elsewhere"))
+    found = build(moved / "goods.csv", None, place, id="name", cache=cache)
+    assert (found.changed, found.unchanged) == (ROWS, 0)
+    held = Index.open(place).take(["item-1"]).to_pylist()[0]
+    assert held["fusible_media:photo"] == str(moved / "1.png")
+    spelled = moved / ".." / "elsewhere" / "goods.csv"
+    assert build(spelled, None, place, id="name", cache=cache).unchanged == ROWS
+
+
+def test_two_spellings_of_a_path_are_one_table(made, own, tmp_path, monkeypatch):
+    build(own, made[1], tmp_path / "index")
+    monkeypatch.chdir(own.parent)
+    (tmp_path / "link").symlink_to(own.parent)
+    for spelled in ("goods.csv", "../goods/goods.csv", tmp_path / "link" / "goods.csv"):
+        build(spelled, made[1], tmp_path / "index")
+    (tmp_path / "far").mkdir()
+    (tmp_path / "goods" / "far").symlink_to(tmp_path / "far")
+    (tmp_path / "goods.csv").write_text("x")
+    assert full_path("far/../goods.csv") == str(own.parent / "far/../goods.csv")  # not goods/goods.csv
 
 
 def test_an_updated_index_equals_one_built_anew(built, tmp_path):

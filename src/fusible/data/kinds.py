@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from fusible.types import Modality
@@ -60,3 +62,18 @@ def resolve(path: str, root: Path | None) -> Path:
     """Where a path of the table lies: relative to the table's folder (`root`), else to the working folder."""
     clean = Path(path.strip())
     return clean if root is None else root / clean
+
+
+def full_path(path: str | Path) -> str:
+    """Absolute path, one spelling of it: without `..`, unless that leads through a link to elsewhere.
+
+    >>> full_path("/data/goods/../goods/1.png")
+    '/data/goods/1.png'
+    """
+    plain = os.path.abspath(path)  # noqa: PTH100  (a link keeps its name)
+    if ".." not in Path(path).parts:
+        return plain
+    with suppress(OSError):
+        if not Path(plain).samefile(path):
+            return str(Path(path).absolute())
+    return plain

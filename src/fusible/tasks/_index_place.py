@@ -10,10 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from fusible.data.dataset import Dataset
-from fusible.errors import ConfigError, DataError
+from fusible.data.kinds import full_path
+from fusible.data.read import read
+from fusible.errors import ConfigError, DataError, SchemaError
+from fusible.index._pointer import NAME
 from fusible.index.items import FUSED
 from fusible.index.store import Index
 from fusible.tasks.retriever import Retriever, load_retriever
+from fusible.types import View
 
 
 def open_model(model: Retriever | str | Path | None, index: Path) -> tuple[Retriever, Path | None]:
@@ -22,6 +26,8 @@ def open_model(model: Retriever | str | Path | None, index: Path) -> tuple[Retri
         return model, None
     if model is not None:
         return load_retriever(model), Path(model)
+    if not (index / NAME).exists():
+        raise ConfigError(f"{index}: a new index needs a model; give it with --model")
     info = Index.open(index).info
     for found in (info.get("model"), info.get("model_beside")):
         place = index / found if isinstance(found, str) and found else None
@@ -73,7 +79,15 @@ def info_of(
 
 def origin_of(data: Any) -> str:
     """Where a table comes from: its absolute path, nothing for one in memory."""
-    return str(Path(data).absolute()) if isinstance(data, str | Path) else ""
+    return full_path(data) if isinstance(data, str | Path) else ""
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two paths are spellings of one."""
+    try:
+        return full_path(one) == full_path(other) or Path(one).samefile(other)
+    except OSError:
+        return False
 
 
 def current(index: Index) -> Index:
@@ -102,7 +116,7 @@ def gone_of(
         raise ConfigError(f"{index.folder}: its rows are named by {ways[0]}, got {ways[1]}; name them as before")
     gone = sorted(set(index.ids()) - set(names)) if prune or id_column is None else []
     placed = bool(came and origin)
-    other = came != origin if placed else bool(gone) and index.info.get("table") != fingerprint
+    other = not _same(came, origin) if placed else bool(gone) and index.info.get("table") != fingerprint
     if id_column is None and not prune and other:
         lost = f", of which {len(gone)} would be deleted" if gone else ""
         raise ConfigError(

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from fusible.data.cells import CODE, absent, as_names, is_binary, is_list, is_string, parse_numbers
 from fusible.data.dataset import Dataset
 from fusible.data.files import DELIMITED, kind_of
+from fusible.data.kinds import full_path
 from fusible.data.media import decode_image, decode_video
 from fusible.data.schema import known
 from fusible.data.views import media_cell
@@ -107,9 +108,15 @@ def full_texts(dataset: Dataset, rows: np.ndarray) -> list[str]:
     )
 
 
-def row_keys(views: Sequence[ViewData], columns: pa.Table) -> list[str]:
-    """Content key of each row: own cells, and the content of the files and bytes that its views hold."""
+def row_keys(
+    views: Sequence[ViewData], columns: pa.Table, media: Mapping[str, Sequence[str | None]] | None = None
+) -> list[str]:
+    """Content key of each row: own cells, the content of the files and bytes that its views hold, and where files are.
+
+    `media` {view: absolute paths} are those that the index keeps: a row whose files moved is another one.
+    """
     plain = columns.to_pylist()
+    paths = list((media or {}).values())
     found = []
     for row, cells in enumerate(plain):
         digest = blake2b(
@@ -119,6 +126,9 @@ def row_keys(views: Sequence[ViewData], columns: pa.Table) -> list[str]:
             if data.keys or len(data.values) == 0:
                 digest.update("".join(data.keys[i] if i >= 0 else "-" for i in data.ids[row].tolist()).encode())
             digest.update(b"|")
+        for path in [held[row] for held in paths]:
+            if path is not None:
+                digest.update(f"{path}|".encode("utf-8", "surrogatepass"))
         found.append(digest.hexdigest())
     return found
 
@@ -132,20 +142,20 @@ def media_of(data: ViewData, rows: np.ndarray) -> list[Media | None]:
     return found
 
 
-def paths_of(dataset: Dataset, data: ViewData, rows: np.ndarray, places: np.ndarray) -> list[str | None]:
+def paths_of(dataset: Dataset, data: ViewData, rows: np.ndarray) -> list[str | None]:
     """Absolute path of the first file of each row of a media view, None for bytes and for nothing.
 
-    `rows` are the table's, one per row of `data`, of which `places` are asked for.
+    `rows` are the table's, one per row of `data`.
     """
     columns = [dataset.table.column(name) for name in data.view.columns]
     found: list[str | None] = []
-    for place in places.tolist():
+    for place in range(len(rows)):
         slot = next((slot for slot, i in enumerate(data.ids[place].tolist()) if i >= 0), None)
         if slot is None or is_binary(columns[slot].type):
             found.append(None)
             continue
         media = media_cell(columns[slot], data.view.columns[slot], int(rows[place]), dataset.root)
-        found.append(str(Path(str(media.path)).absolute()))
+        found.append(full_path(str(media.path)))
     return found
 
 

@@ -236,7 +236,8 @@ class _Run:
         source = Source(quiet, cache=self.cache, workers=self.workers, device=self.device, rows=rows)
         held = [source.data(view) for view in self.retriever.views]
         ids = [self.names[row] for row in rows.tolist()]
-        keys = made.row_keys(held, self.columns.slice(int(rows[0]), len(rows)))
+        paths = {d.view.name: made.paths_of(self.dataset, d, rows) for d in held if d.view.modality in MEDIA}
+        keys = made.row_keys(held, self.columns.slice(int(rows[0]), len(rows)), paths)
         left = ~writer.done(ids, keys)
         chunk = _Chunk(rows, ids, keys, left, source)
         if not left.any():
@@ -249,7 +250,7 @@ class _Run:
             chunk.before[view.name] = chunk.source.data(view).ids.copy()
             if view.modality in MEDIA:
                 items = made.media_of(data, places)
-                chunk.media[view.name] = made.paths_of(self.dataset, data, rows, places)
+                chunk.media[view.name] = [paths[view.name][place] for place in places.tolist()]
                 chunk.previews[view.name] = made.previews_of(view, items, pool)
         return chunk
 
