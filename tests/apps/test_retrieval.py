@@ -131,7 +131,9 @@ def test_wrong_usage_of_index(capsys, made, tmp_path, place):
             code, _, err = call(capsys, "index", "-o", place, *work, *option)
             assert (code, f"index: {option[0]} goes with DATA" in err) == (2, True)
     assert fusible.open_index(place).index.rows == ROWS
-    assert "expected an index" in call(capsys, "index", made[0], "-o", tmp_path / "new")[2]
+    said = f"{tmp_path / 'new'}: a new index needs a model; give it with --model"
+    assert said in call(capsys, "index", made[0], "-o", tmp_path / "new")[2].replace("\n", "")
+    assert not (tmp_path / "new").exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     code, _, err = call(capsys, "index", made[0], "-m", made[1], "-o", tmp_path / "full")

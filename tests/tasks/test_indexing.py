@@ -337,6 +337,43 @@ def test_another_model_and_a_lacking_column_are_refused(built, made, tmp_path):
         shutil.move(str(tmp_path / "moved"), str(made[1]))
 
 
+def test_a_view_whose_columns_a_table_lacks_is_absent(made, own, tmp_path):
+    place, cache = tmp_path / "index", made[1].parent / CACHE
+    whole = pd.read_csv(own)
+    whole.drop(columns=["photo", "sound"]).to_csv(own, index=False)
+    found = build(own, made[1], place, id="name")
+    said = "view {0!r} is absent: the table has no column {0!r}"
+    assert found.notes == [said.format("photo"), said.format("sound")]
+    index, retriever = Index.open(place), fusible.load_retriever(made[1])
+    vectors = retriever.transform(own, ["note", "table"])
+    np.testing.assert_allclose(index.vectors(index.ids(), "fused"), retriever.fuse(vectors), atol=1e-5)
+    assert index.sizes == {"note": ROWS, "photo": 0, "sound": 0, "table": ROWS, "fused": ROWS}
+    searcher = fusible.open_index(place, made[1])
+    assert searcher.search("red", k=3).hits[0].view in {"note", "table", "fused"}
+    assert searcher.search("red", modality="image").hits == []
+    assert build(own, made[1], place, id="name").unchanged == ROWS
+
+    other = tmp_path / "other"
+    whole.iloc[:20].to_csv(own, index=False)
+    build(own, made[1], other, id="name")
+    late = whole.iloc[20:].drop(columns="sound")
+    late["photo"] = [str(own.parent / name) for name in late["photo"]]
+    found = build(late, None, other, id="name", cache=cache)
+    assert (found.rows, found.added, found.notes[0]) == (ROWS, ROWS - 20, said.format("sound"))
+    assert Index.open(other).take(["item-21"])["sound"].to_pylist() == [None]
+
+
+def test_a_table_without_a_view_of_the_model_or_with_half_a_one_is_refused(made, own, tmp_path):
+    for gone, words in (
+        (["note", "photo", "sound", "price", "size", "shop"], "column .*, an input of the model, is missing"),
+        (["photo", "size"], r"goods\.csv: column '(photo|size)', an input"),
+    ):
+        pd.read_csv(made[0]).drop(columns=gone).to_csv(own, index=False)
+        with pytest.raises(SchemaError, match=words):
+            build(own, made[1], tmp_path / "index", id="name")
+        assert not (tmp_path / "index").exists()
+
+
 def test_a_table_in_memory_keeps_its_pictures_and_sounds(made, tmp_path, png):
     frame = pd.read_csv(made[0]).iloc[:6]
     for name in ("photo", "sound"):

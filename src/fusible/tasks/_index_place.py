@@ -38,6 +38,26 @@ def open_model(model: Retriever | str | Path | None, index: Path) -> tuple[Retri
     )
 
 
+def read_some(retriever: Retriever, data: Any) -> tuple[Dataset, list[View]]:
+    """Read a table, and the model's views that it lacks: those none of whose columns it has.
+
+    Raises `SchemaError` where it lacks all of them, or some columns of one that it has.
+    """
+    try:
+        return retriever.read(data), []
+    except SchemaError as error:
+        plain = read(data, like=())
+        names = set(plain.table.column_names)
+        lacking = [view for view in retriever.views if names.isdisjoint(view.columns)]
+        there = [view.name for view in retriever.views if view not in lacking]
+        if not lacking or not there:
+            raise
+        try:
+            return retriever.read(plain, there), lacking
+        except SchemaError:
+            raise error from None
+
+
 def check_model(index: Index, retriever: Retriever) -> None:
     """Raise `ConfigError` where the index was built with another model."""
     bound = index.info.get("fingerprint")
@@ -50,7 +70,7 @@ def check_model(index: Index, retriever: Retriever) -> None:
 
 def opened(place: Path, retriever: Retriever, columns: pa.Table, info: dict[str, Any]) -> Index:
     """The index in a folder; a new one, or the killed first build, where there is none."""
-    held = (place / "index.json").is_file()
+    held = (place / NAME).is_file()
     widths = {**{view.name: retriever.width for view in retriever.views}, FUSED: retriever.width}
     try:
         return Index.open(place) if held else Index.create(place, widths, columns.schema, info)

@@ -215,7 +215,9 @@ def plain_schema(
 ) -> tuple[pa.Table, list[str]]:
     """Columns that an index has, in its types, and names of those that it lacks.
 
-    `texts` are the columns as they were before `with_numbers`: what an index holds as text is taken from there.
+    `texts` are the columns as they were before `with_numbers`: what an index holds as text is taken from there. Columns
+    of `lacking` may be missing, and are empty then. Raises `DataError` where another is, or where a cell is not of the
+    type that the index has: before anything is encoded, and so that a row's key is that of what is written.
     """
     held = {}
     for name, kind in wanted.items():

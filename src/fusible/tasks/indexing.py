@@ -20,7 +20,7 @@ from fusible.index.items import FUSED, Items
 from fusible.index.store import Index
 from fusible.tasks import _index_rows as made
 from fusible.tasks._index_failures import Failed, failed_cells, standing
-from fusible.tasks._index_place import check_model, current, gone_of, info_of, open_model, opened, origin_of
+from fusible.tasks._index_place import check_model, current, gone_of, info_of, open_model, opened, origin_of, read_some
 from fusible.tasks.retriever import Retriever
 from fusible.tasks.source import Progress, Source, stage
 from fusible.types import MEDIA, View
@@ -105,7 +105,8 @@ def build_index(
     Parameters
     ----------
     data : path, pandas.DataFrame, pyarrow.Table or Dataset
-        The table, with the columns of the model's views; see `fusible.read`.
+        The table, with the columns of the model's views; see `fusible.read`. A view none of whose columns are there is
+        absent, and `notes` say so.
     model : Retriever or path, optional
         A retriever or its folder, or that of an aligner (default: the one that the index was built with).
     output : path
@@ -126,7 +127,7 @@ def build_index(
     """
     start, place = time.perf_counter(), Path(output)
     retriever, where = open_model(model, place)
-    dataset = retriever.read(data)
+    dataset, lacking = read_some(retriever, data)
     names = made.row_ids(dataset, id)
     texts = columns = made.own_columns(dataset)
     if made.is_untyped(data):
@@ -135,7 +136,7 @@ def build_index(
     check_model(index, retriever)
     about = (names, id, origin_of(data), dataset.fingerprint)
     gone_of(index, *about, prune=prune)  # refused before a job is begun
-    columns, unknown = made.plain_schema(columns, texts, index.types)
+    columns, unknown = made.plain_schema(columns, texts, index.types, {n for view in lacking for n in view.columns})
     run = _Run(retriever, dataset, names, columns, _store(cache), workers or 4, device)
     job = f"{dataset.fingerprint} {retriever.fingerprint} {id or ''} {'prune' if prune else ''}".strip()
     resumed = index.unfinished == job
@@ -147,7 +148,8 @@ def build_index(
         writer.delete(gone)
         run.write(writer, progress)
     added = index.rows - before + len(gone)
-    notes = [f"column {name!r} is not in the index and left out; build a new index to filter by it" for name in unknown]
+    notes = [f"view {view.name!r} is absent: the table has no column {view.columns[0]!r}" for view in lacking]
+    notes += [f"column {n!r} is not in the index and left out; build a new index to filter by it" for n in unknown]
     notes += ["went on where an earlier run was stopped"] if resumed else []
     notes += standing(index.each_failure(), run.failures)
     return Indexed(
@@ -200,6 +202,7 @@ class _Run:
         device: str,
     ) -> None:
         self.retriever, self.dataset, self.names, self.columns = retriever, dataset, names, columns
+        self.views = tuple(dataset.views.values())
         self.cache, self.workers, self.device = cache, workers, device
         self.written = 0
         self.failures: list[dict[str, str]] = []
@@ -234,7 +237,7 @@ class _Run:
         """Hash a chunk's items, ask what the index lacks, and make previews of that."""
         quiet = replace(self.dataset, problems=[])
         source = Source(quiet, cache=self.cache, workers=self.workers, device=self.device, rows=rows)
-        held = [source.data(view) for view in self.retriever.views]
+        held = [source.data(view) for view in self.views]
         ids = [self.names[row] for row in rows.tolist()]
         paths = {d.view.name: made.paths_of(self.dataset, d, rows) for d in held if d.view.modality in MEDIA}
         keys = made.row_keys(held, self.columns.slice(int(rows[0]), len(rows)), paths)
@@ -243,10 +246,10 @@ class _Run:
         if not left.any():
             return chunk
         if not left.all():
-            chunk.source = source.hiding({view.name: ~left for view in self.retriever.views})
+            chunk.source = source.hiding({view.name: ~left for view in self.views})
         places = np.flatnonzero(left)
         chunk.texts = made.full_texts(self.dataset, rows[places])
-        for view, data in zip(self.retriever.views, held, strict=True):
+        for view, data in zip(self.views, held, strict=True):
             chunk.before[view.name] = chunk.source.data(view).ids.copy()
             if view.modality in MEDIA:
                 items = made.media_of(data, places)
@@ -258,7 +261,7 @@ class _Run:
         """Vectors of a chunk's rows that the index lacks, and what could not be read."""
         every, left = np.arange(len(chunk.rows)), np.flatnonzero(chunk.left)
         vectors, failed = {}, []
-        for view in self.retriever.views:
+        for view in self.views:
             found = self.retriever.embed(chunk.source, view, every)
             failed += self._failed(chunk, view, found)
             vectors[view.name] = found[left]
