@@ -1,10 +1,10 @@
 """Fusible: cross-modal fusion that tells you whether it helps.
 
 >>> import fusible
->>> print(*sorted(fusible.__all__)[:11])
-align build_index compare compare_all demo evaluate explain fit fit_answers fit_captions fit_retrieval
->>> print(*sorted(fusible.__all__)[11:])
-inspect load load_aligner load_answerer load_captioner load_retriever open_index predict read robustness
+>>> print(*sorted(fusible.__all__)[:12])
+align build_index compact_index compare compare_all delete_rows demo evaluate explain fit fit_answers fit_captions
+>>> print(*sorted(fusible.__all__)[12:])
+fit_retrieval inspect load load_aligner load_answerer load_captioner load_retriever open_index predict read robustness
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fusible.tasks.answerer import load_answerer
     from fusible.tasks.captioner import load_captioner
     from fusible.tasks.folder import load
-    from fusible.tasks.indexing import build_index
+    from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
@@ -36,8 +36,10 @@ __version__ = "0.1.0"
 __all__ = [
     "align",
     "build_index",
+    "compact_index",
     "compare",
     "compare_all",
+    "delete_rows",
     "demo",
     "evaluate",
     "explain",
@@ -60,8 +62,10 @@ __all__ = [
 _PLACES = {
     "align": "fusible.apps.align",
     "build_index": "fusible.tasks.indexing",
+    "compact_index": "fusible.tasks.indexing",
     "compare": "fusible.apps.study",
     "compare_all": "fusible.apps.several",
+    "delete_rows": "fusible.tasks.indexing",
     "demo": "fusible.apps.study",
     "explain": "fusible.apps.explain",
     "fit": "fusible.apps.study",

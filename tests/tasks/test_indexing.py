@@ -19,7 +19,7 @@ from fusible.errors import ConfigError, DataError, SchemaError
 from fusible.index.store import Index
 from fusible.tasks import indexing
 from fusible.tasks._index_rows import to_jpeg
-from fusible.tasks.indexing import build_index, compact_index, delete_rows
+from fusible.tasks.indexing import build_index, compact_index, delete_rows, deletion
 
 pytest.importorskip("lancedb", reason="the extra 'index' is not installed")
 
@@ -243,10 +243,20 @@ def test_an_unfinished_build_is_not_dropped_by_a_deletion(built):
     assert Index.open(place).unfinished == "long"
     with Index.open(place).writing("long"):
         pass
-    with pytest.raises(ZeroDivisionError), Index.open(place).writing("delete item-0"):
+    with pytest.raises(ZeroDivisionError), Index.open(place).writing(deletion(["item-0"])):
         raise ZeroDivisionError
     assert delete_rows(place, ["item-0"]).rows == ROWS - 1
     assert build(own, None, place, id="name", cache=model.parent / CACHE).added == 1
+
+
+def test_a_deletion_goes_on_only_where_it_names_the_same_rows(built):
+    assert deletion(["a b", "c"]) == deletion(["c", "a b"])
+    assert len({deletion(ids) for ids in (["a b", "c"], ["a", "b c"], ["a", "b", "c"], ["a b c"])}) == 4
+    _, _, place = built
+    with pytest.raises(ZeroDivisionError), Index.open(place).writing("delete item-0 item-1"):
+        raise ZeroDivisionError
+    with pytest.raises(ConfigError, match="job 'delete item-0 item-1' is not finished"):
+        delete_rows(place, ["item-0", "item-1"])
 
 
 def test_a_second_run_over_the_same_table_makes_no_version(built):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +169,7 @@ def delete_rows(folder: str | Path, ids: Sequence[str]) -> Indexed:
     wanted = list(dict.fromkeys(map(str, ids)))
     if unknown := sorted(set(wanted) - set(index.ids())):
         raise DataError(f"{folder}: no row {unknown[0]!r} in this index; nothing is deleted")
-    job = "delete " + " ".join(wanted)
+    job = deletion(wanted)
     if index.unfinished not in {None, job}:
         raise ConfigError(f"{folder}: job {index.unfinished!r:.60} is not finished; run it again, then delete")
     with index.writing(job) as writer:
@@ -175,6 +177,12 @@ def delete_rows(folder: str | Path, ids: Sequence[str]) -> Indexed:
     return Indexed(
         str(folder), index.rows, deleted=len(wanted), seconds=time.perf_counter() - start, index=index.describe()
     )
+
+
+def deletion(ids: Sequence[str]) -> str:
+    """Name of the job that deletes rows, the same in any order."""
+    held = json.dumps(sorted(ids)).encode()
+    return f"delete {len(ids)} rows {blake2b(held, digest_size=16).hexdigest()}"
 
 
 def compact_index(folder: str | Path, after: Indexed | None = None) -> Indexed:
