@@ -48,6 +48,31 @@ def test_the_best_on_validation_rows_is_chosen(result):
     assert {"cca", "kernel_cca"} <= {one["name"] for one in result.candidates}
 
 
+def test_one_method_may_be_named_by_itself():
+    found = fitted(paired(), "cca")
+    assert {one["name"] for one in found.candidates} == {"cca"}
+    with pytest.raises(ConfigError, match="'ccaa'"):
+        fitted(paired(), "ccaa")
+    with pytest.raises(ConfigError, match="views: expected two or more different ones, got 'said'"):
+        fitted(paired(), views="said")
+
+
+def test_too_few_validation_pairs_are_told(result, tmp_path):
+    pytest.importorskip("lancedb", reason="the extra 'index' is not installed")
+    frame = paired()
+    few = frame["split"] != "valid"
+    few |= frame["split"].eq("valid") & (frame["split"].eq("valid").cumsum() <= 8)
+    found = fitted(frame[few].reset_index(drop=True))
+    said = "validation rows hold fewer than 10 pairs that belong together"
+    assert [note for note in found.notes if said in note]
+    assert not [note for note in result.notes if said in note]
+    fusible.build_index(frame, found.retriever, tmp_path / "index")
+    notes = fusible.open_index(tmp_path / "index", found.retriever).search(row=1).notes
+    assert len(notes) == 1
+    assert "from too few validation rows" in notes[0]
+    assert "not made for search" not in notes[0]
+
+
 def test_scores_are_those_of_the_retriever(result):
     frame = paired()
     vectors = result.retriever.transform(frame[frame["split"] == "test"])

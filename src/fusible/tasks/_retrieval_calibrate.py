@@ -54,6 +54,12 @@ def calibrate(rows: Rows, vectors: Mapping[str, np.ndarray], seed: int = 0) -> C
     return Calibration(_borrowed(curves), prior, width)
 
 
+def notes_of(calibration: Calibration) -> list[str]:
+    """A note where validation rows were too few for any curve."""
+    few = f"validation rows hold fewer than {FEWEST} pairs that belong together, or of strangers, in every direction"
+    return [] if calibration.curves else [f"{few}: chances follow a rule and are not calibrated; give more rows"]
+
+
 def _curve(
     rows: Rows, vectors: Mapping[str, np.ndarray], asked: str, found: str, prior: float, rng: np.random.Generator
 ) -> Curve | None:

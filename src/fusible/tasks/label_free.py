@@ -91,7 +91,7 @@ def fit_encoder(source: Source, view: View, name: str, rows: np.ndarray, seed: i
 
 def chosen_views(known: Mapping[str, View], wanted: Sequence[str] | None) -> tuple[View, ...]:
     """Views by name, all where none are named; at least two, each once."""
-    names = list(known) if wanted is None else list(wanted)
+    names = list(known) if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     if unknown := [name for name in names if name not in known]:
         raise SchemaError(f"view {unknown[0]!r}: no such view; views are {', '.join(map(repr, known)) or 'none'}")
     if len(names) < 2 or len(set(names)) < len(names):

@@ -22,7 +22,7 @@ from fusible.errors import ConfigError, DataError, FusibleError, TargetError
 from fusible.evaluation.cost import Stages
 from fusible.evaluation.retrieved import Retrieval
 from fusible.tasks._blocks import blocks_of, codes_of, shown_notes
-from fusible.tasks._retrieval_calibrate import calibrate
+from fusible.tasks._retrieval_calibrate import calibrate, notes_of
 from fusible.tasks._retrieval_candidates import Candidate, Trial, default_methods, of_method, together
 from fusible.tasks._retrieval_encoders import Chosen, with_classes, with_pairs
 from fusible.tasks._retrieval_measure import measure
@@ -64,7 +64,7 @@ def fit_retrieval(
     views: Sequence[str] | None = None,
     *,
     target: str | None = None,
-    methods: Sequence[str] | None = None,
+    methods: str | Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     join: Mapping[str, Sequence[str]] | None = None,
     encoders: Mapping[str, str] | None = None,
@@ -91,7 +91,7 @@ def fit_retrieval(
         Names of two or more views (default: all).
     target : str, optional
         A column of classes. Encoders that can be trained are trained with it.
-    methods : sequence of str, optional
+    methods : str or sequence of str, optional
         Registered aligners, and `semantic` (default: a few by the number of views and rows).
     columns, join : mapping, optional
         What columns are, and which are joined in one view; see `columns` and `views` of `fusible.read`.
@@ -127,12 +127,8 @@ def fit_retrieval(
         calibration = calibrate(valid, best.vectors, seed)
     with stages("measure"):
         result = measure(best, train, test, asked, _texts(table, test), seed)
-    result.candidates, result.views, result.settings, result.notes = (
-        tried,
-        chosen.described,
-        best.settings,
-        _notes(best, table),
-    )
+    result.candidates, result.views, result.settings = tried, chosen.described, best.settings
+    result.notes = [*_notes(best, table), *notes_of(calibration)]
     result.parts = {"train": len(train.table), "valid": len(valid.table), "test": len(test.table)}
     result.problems = [*dataset.problems, *table.source.problems]
     result.target, result.seed, result.command, result.versions = target, seed, command, versions()
@@ -202,10 +198,11 @@ def _rows(table: _Table, chosen: Chosen, part: str) -> Rows:
 
 
 def _choose(
-    trial: Trial, methods: Sequence[str] | None, progress: Progress | None
+    trial: Trial, methods: str | Sequence[str] | None, progress: Progress | None
 ) -> tuple[Candidate, list[dict[str, Any]]]:
     """The best candidate on validation rows, and all that were compared there."""
     classes = trial.train.classes is not None
+    methods = [methods] if isinstance(methods, str) else methods
     names = list(methods or default_methods(len(trial.views), len(trial.train.table), trial.steps))
     if methods is None and classes:
         names.append(SEMANTIC)

@@ -62,6 +62,11 @@ class Retriever:
         return tuple(view.name for view in self.views)
 
     @property
+    def for_search(self) -> bool:
+        """Whether `fit_retrieval` made it, calibrated or not."""
+        return "prior" in self.info
+
+    @property
     def fingerprint(self) -> str:
         """Hash, in hex, of all that vectors depend on: encoders, heads, views; an index is bound to it."""
         if not self._print:

@@ -33,6 +33,10 @@ MOST = 10_000
 UNCALIBRATED = (
     "The model was not made for search: chances follow a rule and are not calibrated; see fusible align --for-search."
 )
+FEW_PAIRS = (
+    "The model was made for search from too few validation rows: chances follow a rule and are not calibrated; "
+    "make it from more rows."
+)
 
 
 @dataclass(slots=True)
@@ -117,7 +121,7 @@ class Searcher:
                 hit.saliency = self._pieces(hit, asked.vector)
         kinds = {view.name: str(view.modality) for view in self.retriever.views}
         used = bool((candidates.words >= 0).any())
-        notes = [] if self.retriever.calibration.curves else [UNCALIBRATED]
+        notes = [FEW_PAIRS if self.retriever.for_search else UNCALIBRATED] * (not self.retriever.calibration.curves)
         return Results(
             hits, asked.parts, asked.asked, views, self.index.rows, where, used, kinds, notes,
             seconds=time.perf_counter() - start,
