@@ -2,6 +2,8 @@
 
 import itertools
 import time
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 import fusible
 from fusible.errors import ConfigError, DataError
 from fusible.index import _table
+from fusible.index._roster import Roster
 from fusible.tasks._search_rank import NEAR, blend, collapse, nearness
 from fusible.tasks._search_why import shared_words, stem
 from fusible.tasks.indexing import build_index
@@ -69,6 +72,45 @@ def test_any_modality_finds_every_modality(searcher, media, kind):
     for (name, given_), modality in itertools.product(asked.items(), ("text", "image", "audio", "table", None)):
         found = searcher.search(**given_, modality=modality, k=5, alike=False, words=0)
         assert of(found.hits) == [kind] * 5, (name, modality)
+
+
+def test_numbers_of_any_kind_are_numbers(searcher):
+    plain = searcher.search(value={"price": 20.0, "size": 0}, k=3)
+    for price, size, k in (
+        (np.float32(20), np.int64(0), np.int64(3)), (Decimal(20), Fraction(0), 3), ("2e1", " 0 ", np.uint8(3)),
+    ):  # fmt: skip
+        assert [hit.id for hit in searcher.search(value={"price": price, "size": size}, k=k).hits] == [
+            hit.id for hit in plain.hits
+        ]
+
+
+def test_a_column_of_dates_is_asked_for_by_dates(tmp_path):
+    rng = np.random.default_rng(0)
+    month = np.arange(90) % 3
+    frame = pd.DataFrame({"note": [f"{KINDS[m]} {rng.choice(['box', 'cup'])} {row}" for row, m in enumerate(month)]})
+    frame["when"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(month * 120 + rng.integers(0, 20, 90), unit="D")
+    encoders = {"note": "text_tfidf", "table": "table_standard"}
+    model = fusible.fit_retrieval(
+        frame, columns={"note": "text"}, encoders=encoders, methods="cca", workers=1
+    ).retriever
+    build_index(frame, model, tmp_path / "index")
+    searcher = fusible.open_index(tmp_path / "index", model)
+    day = pd.Timestamp("2020-05-10")
+    found = [
+        [hit.id for hit in searcher.search(value={"when": cell}, modality="text", k=5).hits]
+        for cell in (day, "2020-05-10", day.date(), day.to_pydatetime(), day.to_datetime64(), day.timestamp())
+    ]
+    assert found == [found[0]] * 6
+    assert {int(name) % 3 for name in found[0]} == {1}
+
+
+def test_a_search_looks_no_id_up_but_that_of_a_row(searcher, monkeypatch):
+    asked, find = [], Roster.find
+    monkeypatch.setattr(Roster, "find", lambda self, ids: asked.append(ids) or find(self, ids))
+    assert searcher.search("red", k=5).hits
+    assert asked == []
+    assert searcher.search("red", row="item-3", k=5).hits
+    assert asked == [["item-3"]]
 
 
 def test_the_list_is_that_of_brute_force(searcher, table):
@@ -186,7 +228,15 @@ def test_pieces_say_what_matters(searcher):
         ({"query": {"title": "x"}}, ConfigError, "--query title: the model has 'note' \\(text\\)"),
         ({"text": "a", "query": {"note": "b"}}, ConfigError, "view 'note' is asked for twice"),
         ({"value": {"cost": 3}}, ConfigError, "--value cost: expected columns of one view, of 'price', 'size'"),
-        ({"value": {"price": "dear"}}, ConfigError, "--value price: expected a number, got 'dear'"),
+        ({"value": {"price": "dear"}}, ConfigError, "--value price: expected a number or a date, got 'dear'"),
+        ({"value": {"price": True}}, ConfigError, "--value price: expected a number or a date, got True"),
+        ({"value": {"price": np.bool_(True)}}, ConfigError, "expected a number or a date, got np.True_"),
+        ({"value": {"price": None}}, ConfigError, "--value price: expected a number or a date, got None"),
+        ({"value": {"price": [1.0]}}, ConfigError, r"expected a number or a date, got \[1\.0\]"),
+        ({"value": {"price": 10**400}}, ConfigError, "expected a number or a date, got 10"),
+        ({"value": {"price": float("nan")}}, ConfigError, "expected a number or a date, got nan"),
+        ({"text": "red", "k": True}, ConfigError, "k = True: expected a whole number"),
+        ({"text": "red", "k": 2.0}, ConfigError, "k = 2.0: expected a whole number"),
         ({"row": "item-1000"}, DataError, "no row 'item-1000'"),
         ({"text": "red", "where": "price <"}, ConfigError, "filter: expected an SQL condition"),
         ({"text": "red", "where": "cost < 3"}, ConfigError, "filter: no column 'cost'"),

@@ -13,12 +13,12 @@ from fusible.errors import ConfigError, DataError
 from fusible.index import _publish, _table
 from fusible.index._block import Block
 from fusible.index._engine import Layered
-from fusible.index._exact import best
+from fusible.index._exact import Found, best
 from fusible.index._graph import Graph
 from fusible.index._graphs import Vectors
 from fusible.index._pointer import Pointer
 from fusible.index._roster import Roster
-from fusible.index.items import Allowed, Hits, checked
+from fusible.index.items import Allowed, Hits, checked, whole
 
 
 class Reader:
@@ -78,6 +78,11 @@ class Reader:
         return _publish.read_failures(self.folder, self._pointer)
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """In how many rows every view is present."""
+        return {view: len(self._roster.having(place)) for place, view in enumerate(self.widths)}
+
+    @property
     def _table(self) -> Any:
         """LanceDB's table at the visible version."""
         if self._lance is None:
@@ -119,20 +124,23 @@ class Reader:
         """
         width = self._view(view)
         queries = checked(vectors, width, "query", absent=False)
-        _at_least_one(k)
+        k = _at_least_one(k)
         allowed = self.allowed(where) if isinstance(where, str) else where
         found = self._engine(view, width).search(queries, k, None if allowed is None else allowed.numbers, exact)
-        return Hits([self._roster.names(numbers) for numbers, _ in found], [scores for _, scores in found])
+        return self._hits(found)
 
     def words(self, text: str, k: int = 10, *, where: str | Allowed | None = None) -> Hits:
         """Find the `k` rows whose text fits the words best, by BM25 (Robertson & Zaragoza 2009); no row twice."""
-        _at_least_one(k)
+        k = _at_least_one(k)
         allowed = self.allowed(where) if isinstance(where, str) else where
         if not self._pointer.words or not text.strip():
-            return Hits([[]], [np.empty(0, np.float32)])
+            return Hits([[]], [np.empty(0, np.float32)], [np.empty(0, np.int64)])
         rows = _table.words(self._table, text, k, None if allowed is None else allowed.condition)
-        numbers, scores = best(rows["_score"].to_numpy().astype(np.float32), rows[_table.NUMBER].to_numpy(), k)
-        return Hits([self._roster.names(numbers)], [scores])
+        return self._hits([best(rows["_score"].to_numpy().astype(np.float32), rows[_table.NUMBER].to_numpy(), k)])
+
+    def _hits(self, found: Found) -> Hits:
+        places = [self._roster.at(numbers) for numbers, _ in found]
+        return Hits([self._roster.names(one) for one in places], [scores for _, scores in found], places)
 
     def ids(self) -> list[str]:
         """Ids of all rows in the order in which they were written."""
@@ -143,11 +151,12 @@ class Reader:
         """Content key of every id."""
         return dict(zip(self.ids(), self._roster.keys.to_pylist(), strict=True))
 
-    def take(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+    def take(self, ids: Sequence[str] | np.ndarray, columns: Sequence[str] | None = None) -> pa.Table:
         """Rows in the order of `ids`: own columns under their own names, and what Fusible keeps of a row.
 
         That is `fusible_id`, `fusible_text`, `fusible_preview:<view>` and `fusible_media:<view>`. `columns` chooses
-        among these names. Raises `DataError` for an unknown id, `ConfigError` for an unknown column.
+        among these names. `ids` may be `places`, as `Hits` or `find` give them. Raises `DataError` for an unknown id,
+        `ConfigError` for an unknown column.
         """
         names = {**self.columns, _table.ID: _table.ID, _table.TEXT: _table.TEXT}
         for place, view in enumerate(self.widths):
@@ -159,16 +168,25 @@ class Reader:
         unknown = next((name for name in chosen if name not in names), None)
         if unknown is not None:
             raise ConfigError(f"index: no column {unknown!r}, expected some of {list(names)}")
-        rows = _table.take(self._table, self._roster.places[self._positions(ids)], [names[name] for name in chosen])
+        rows = _table.take(self._table, self._roster.places[self.find(ids)], [names[name] for name in chosen])
         return rows.select([names[name] for name in chosen]).rename_columns(chosen)
 
-    def vectors(self, ids: Sequence[str], view: str) -> np.ndarray:
-        """Vectors (ids, width) of a view, NaN where it is absent. Raises `DataError` for an unknown id."""
+    def vectors(self, ids: Sequence[str] | np.ndarray, view: str) -> np.ndarray:
+        """Vectors (ids, width) of a view, NaN where it is absent; `ids` may be `places`, as `Hits` or `find` give them.
+
+        Raises `DataError` for an unknown id.
+        """
         self._view(view)
-        at = self._positions(ids)
+        at = self.find(ids)
         return Vectors(self._table, self._pointer, self._roster).of(view, self._roster.numbers[at])
 
-    def _positions(self, ids: Sequence[str]) -> np.ndarray:
+    def find(self, ids: Sequence[str] | np.ndarray) -> np.ndarray:
+        """Places of rows in this version, by their ids, which are looked for in all; places as they are.
+
+        Raises `DataError` for an unknown id.
+        """
+        if isinstance(ids, np.ndarray) and ids.dtype.kind == "i":
+            return ids
         at = self._roster.find(list(ids))
         if (at < 0).any():
             missing = ids[int(np.argmin(at))]
@@ -199,6 +217,7 @@ class Reader:
         return Layered(base, beside, alive[: len(alive) - len(fresh)])
 
 
-def _at_least_one(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+def _at_least_one(k: int) -> int:
+    if whole(k) < 1:
         raise ConfigError(f"index: k = {k!r}, expected a whole number of at least 1")
+    return whole(k)

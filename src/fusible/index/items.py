@@ -57,10 +57,14 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Per query the ids found, best first, and their scores (float32): inner products, or BM25 for words."""
+    """Per query the ids found, best first, and their scores (float32): inner products, or BM25 for words.
+
+    `places` (int64) are those of the rows in this version, which `Index.take` and `Index.vectors` need not look up.
+    """
 
     ids: list[list[str]]
     scores: list[np.ndarray]
+    places: list[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from fusible.data.cells import NUMBER
+from fusible.data.cells import as_numbers, normalise
 from fusible.errors import ConfigError, DataError
 from fusible.index.items import FUSED
 from fusible.index.store import Index
@@ -168,14 +169,24 @@ def _table_cells(retriever: Retriever, value: Mapping[str, Any]) -> tuple[View, 
         wrong = next((name for name in value if name not in known), next(iter(value)))
         raise ConfigError(f"--value {wrong}: expected columns of one view, of {', '.join(map(repr, known))}")
     kinds = {column.name: column.modality for column in retriever.columns}
+    cells = {name: _number(cell) if kinds[name] is Modality.NUMBER else cell for name, cell in value.items()}
     for name, cell in value.items():
-        if kinds[name] is Modality.NUMBER and not _is_number(cell):
-            raise ConfigError(f"--value {name}: expected a number, got {_short(cell)}")
-    return view, {name: value.get(name) for name in view.columns}
+        if kinds[name] is Modality.NUMBER and cells[name] is None:
+            raise ConfigError(f"--value {name}: expected a number or a date, got {_short(cell)}")
+    return view, {name: cells.get(name) for name in view.columns}
 
 
-def _is_number(cell: Any) -> bool:
-    return isinstance(cell, int | float) or (isinstance(cell, str) and re.match(NUMBER, cell.strip()) is not None)
+def _number(cell: Any) -> Any:
+    """A cell that reading a table takes for a number, as it does a date; None for others, booleans among them."""
+    if isinstance(cell, bool | np.bool_):
+        return None
+    cell = pd.Timestamp(cell) if isinstance(cell, np.datetime64) else cell
+    try:
+        cell = float(cell) if isinstance(cell, Real) else cell
+        read = normalise(pa.table({"cell": pa.array([cell], from_pandas=True)}))
+        return cell if np.isfinite(as_numbers(read.column("cell"))).all() else None
+    except (pa.ArrowException, DataError, OverflowError, TypeError):
+        return None
 
 
 def _vector(retriever: Retriever, view: View, cells: Mapping[str, Any], option: str, item: Any) -> np.ndarray:
@@ -195,7 +206,8 @@ def _vector(retriever: Retriever, view: View, cells: Mapping[str, Any], option: 
 
 def _of_row(index: Index, retriever: Retriever, name: str) -> dict[str, np.ndarray]:
     """Vectors of the views that a row of the index has."""
-    found = {view: index.vectors([name], view)[0] for view in retriever.names}
+    place = index.find([name])
+    found = {view: index.vectors(place, view)[0] for view in retriever.names}
     there = {view: vector for view, vector in found.items() if np.isfinite(vector).all()}
     if not there:
         raise ConfigError(f"--row {name}: the row has nothing that the model could read; ask with another row")

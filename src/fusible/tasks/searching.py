@@ -13,7 +13,7 @@ import numpy as np
 
 from fusible.errors import ConfigError
 from fusible.evaluation.explanation import Saliency
-from fusible.index.items import FUSED, Allowed
+from fusible.index.items import FUSED, Allowed, whole
 from fusible.index.store import Index
 from fusible.tasks._index_place import check_model, open_model
 from fusible.tasks._search_query import Query, make_query
@@ -41,9 +41,13 @@ FEW_PAIRS = (
 
 @dataclass(slots=True)
 class _Found:
-    """Candidates: ids, chances (rows, views) NaN where absent, ranks in full text (-1: none), vectors per view."""
+    """Candidates: ids and places in the index, chances (rows, views) NaN where absent, ranks in full text (-1: none).
+
+    `vectors` are those of every view; `exhausted` says that there are no more.
+    """
 
     ids: list[str]
+    places: np.ndarray
     chances: np.ndarray
     words: np.ndarray
     vectors: dict[str, np.ndarray]
@@ -161,9 +165,10 @@ class Searcher:
         alike: bool,
     ) -> tuple[_Found, list[str], list[list[int]], np.ndarray]:
         """Candidates, the view that found each, groups of alike ones, best first, and scores."""
-        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
+        if not 1 <= whole(k) <= MOST:
             raise ConfigError(f"k = {str(k)[:30]}: expected a whole number of at least 1 and at most {MOST:,}")
         media = [view.name for view in self.retriever.views if view.modality in MEDIA and view.name in views]
+        k = whole(k)
         number, near = max(FEWEST, SPARE * k), nearness(self.retriever.width)
         while True:
             found = self._candidates(asked, views, where, number, weight, exact)
@@ -181,11 +186,14 @@ class Searcher:
         self, asked: Query, views: list[str], where: Allowed | None, number: int, weight: float, exact: bool | None
     ) -> _Found:
         """The nearest rows of each view and of the words, with their chances in all views."""
-        lists = [self.index.search(view, asked.vector[None], number, where=where, exact=exact).ids[0] for view in views]
+        hits = [self.index.search(view, asked.vector[None], number, where=where, exact=exact) for view in views]
         if weight:
-            lists.append(self.index.words(asked.words, number, where=where).ids[0])
-        ids = [name for name in dict.fromkeys(name for one in lists for name in one) if name != asked.row]
-        vectors = {view: self.index.vectors(ids, view) for view in views} if ids else {}
+            hits.append(self.index.words(asked.words, number, where=where))
+        lists = [one.ids[0] for one in hits]
+        known = {name: place for one in hits for name, place in zip(one.ids[0], one.places[0].tolist(), strict=True)}
+        known.pop(asked.row, None)
+        ids, rows = list(known), np.array(list(known.values()), np.int64)
+        vectors = {view: self.index.vectors(rows, view) for view in views} if ids else {}
         chances = np.full((len(ids), len(views)), np.nan)
         for column, view in enumerate(views if ids else ()):
             there = np.isfinite(vectors[view]).all(axis=1)
@@ -193,7 +201,7 @@ class Searcher:
             chances[there, column] = self.retriever.calibrate(asked.asked, view, similar, self._sizes[view])
         places = {name: place for place, name in enumerate(lists[-1])} if weight else {}
         ranks = np.array([places.get(name, -1) for name in ids], dtype=np.int64)
-        return _Found(ids, chances, ranks, vectors, all(len(one) < number for one in lists))
+        return _Found(ids, rows, chances, ranks, vectors, all(len(one) < number for one in lists))
 
     def _hits(
         self,
@@ -206,7 +214,7 @@ class Searcher:
     ) -> list[Hit]:
         if not groups:
             return []
-        rows = self.index.take([found.ids[group[0]] for group in groups]).to_pylist()
+        rows = self.index.take(found.places[[group[0] for group in groups]]).to_pylist()
         hits = []
         for group, row in zip(groups, rows, strict=True):
             first = group[0]
