@@ -68,26 +68,45 @@ def said(error: BaseException, columns: Iterable[str]) -> ConfigError:
     missing = re.search(r"No field named (.+?)\. ", text + " ")
     if missing:
         return unknown(missing.group(1).strip('"`'), columns)
-    unlike = re.search(r"literal (\w+\(.*\)) and could not convert to literal of type '(\w+)", text)
+    unlike = re.search(r"literal (\w+)\((.*)\) and could not convert to literal of type '(\w+)(?:\((\w+)\))?", text)
     if unlike:
-        way = "compare with one of its kind, or write cast(COLUMN as double)"
-        if unlike[2].startswith(("Date", "Timestamp")):
-            day = re.search(r"\d{4}-\d\d-\d\d[\d :.T]*", unlike[1])
-            way = f"write {unlike[2].lower().rstrip('0123456789')} '{day[0] if day else '2020-01-31'}'"
-        return ConfigError(f"filter: could not convert {unlike[1][:80]} to {unlike[2]}, the kind of the column; {way}")
+        literal, way = f"{unlike[1]}({unlike[2]})", _way(unlike[2], unlike[3], (unlike[4] or "").lower())
+        return ConfigError(f"filter: could not convert {literal[:80]} to {unlike[3]}, the kind of the column; {way}")
+    if "does not return a boolean" in text or "IS DISTINCT FROM Boolean" in text:
+        way = "compare it with something; true and false of a CSV are text: write COLUMN = 'True'"
+        return ConfigError(f"filter: expected a condition, got a column or value that is not true or false; {way}")
     inner = re.search(r"\((?:sql parser error: )?(Expected.*|.*ParserError.*)\)\s*$", text)
     reason = inner.group(1) if inner else re.sub(r"^(Invalid input, |lance error: )+|, /\S+:\d+:\d+.*$", "", text)
     return ConfigError(f'filter: expected an SQL condition such as "price < 20"; {reason[:200]}')
 
 
+def _way(literal: str, kind: str, unit: str) -> str:
+    """How to compare a column of a kind with what was written."""
+    if kind.startswith(("Date", "Timestamp")):
+        day = re.search(r"\d{4}-\d\d-\d\d[\d :.T]*", literal)
+        return f"write {kind.lower().rstrip('0123456789')} '{day[0] if day else '2020-01-31'}'"
+    if kind.startswith("Time"):
+        return "compare a part of it: date_part('hour', COLUMN) >= 8"
+    if kind == "Duration":
+        return f"compare its {unit}s: cast(COLUMN as bigint) > 60"
+    if kind == "Boolean":
+        return "write COLUMN or not COLUMN"
+    if "Utf8" in kind:
+        text = {"true": "True", "false": "False"}.get(literal, literal.strip("\"'"))
+        return f"it holds text: write '{text[:40]}' in quotes"
+    return "write a number without quotes"
+
+
 def _marks(tokens: list[tuple[str, str]]) -> None:
     depth = operators = 0
-    for kind, text in tokens:
+    for place, (kind, text) in enumerate(tokens):
         if kind == "mark" and text not in _MARKS:
             raise ConfigError(
                 f"filter: expected one SQL condition, got {text!r}: no comments, statements, placeholders, open quotes"
             )
-        operators += (kind == "mark" and text not in "(),.") or (kind == "word" and text.lower() in _LOGIC)
+        if kind == "mark":
+            operators += text not in "(),." and not _is_sign(tokens, place)
+        operators += kind == "word" and text.lower() in _LOGIC
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(text, 0) if kind == "mark" else 0
         if depth < 0:
             raise ConfigError("filter: syntax error, a parenthesis closes that was never opened")
@@ -95,6 +114,12 @@ def _marks(tokens: list[tuple[str, str]]) -> None:
             raise ConfigError(f"filter: expected at most {OPERATORS} operators and {DEEPEST} nested parentheses")
     if depth:
         raise ConfigError("filter: syntax error, a parenthesis is not closed")
+
+
+def _is_sign(tokens: list[tuple[str, str]], place: int) -> bool:
+    """Whether a mark is the sign of a number that is an item of a list: such a number is one value."""
+    around = [tokens[at] if 0 <= at < len(tokens) else ("", "") for at in (place - 1, place + 1)]
+    return tokens[place][1] in "+-" and around[0] in {("mark", "("), ("mark", ",")} and around[1][0] == "number"
 
 
 def _words(tokens: list[tuple[str, str]], columns: list[str]) -> None:
