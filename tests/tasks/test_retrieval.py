@@ -9,7 +9,7 @@ from _pairs import paired
 
 import fusible
 from fusible.alignment._projections import Affine
-from fusible.errors import ConfigError, DataError, SchemaError, TargetError
+from fusible.errors import ConfigError, DataError, RegistryError, SchemaError, TargetError
 from fusible.tasks import _retrieval_candidates, _retrieval_encoders, _retrieval_pairs
 from fusible.tasks._retrieval_candidates import Trial
 from fusible.tasks._retrieval_head import Part
@@ -51,7 +51,7 @@ def test_the_best_on_validation_rows_is_chosen(result):
 def test_one_method_may_be_named_by_itself():
     found = fitted(paired(), "cca")
     assert {one["name"] for one in found.candidates} == {"cca"}
-    with pytest.raises(ConfigError, match="'ccaa'"):
+    with pytest.raises(RegistryError, match="'ccaa'"):
         fitted(paired(), "ccaa")
     with pytest.raises(ConfigError, match="views: expected two or more different ones, got 'said'"):
         fitted(paired(), views="said")
@@ -60,9 +60,11 @@ def test_one_method_may_be_named_by_itself():
 def test_too_few_validation_pairs_are_told(result, tmp_path):
     pytest.importorskip("lancedb", reason="the extra 'index' is not installed")
     frame = paired()
-    few = frame["split"] != "valid"
-    few |= frame["split"].eq("valid") & (frame["split"].eq("valid").cumsum() <= 8)
-    found = fitted(frame[few].reset_index(drop=True))
+    valid = np.flatnonzero(frame["split"] == "valid")
+    few = frame.drop(valid[16:])
+    few.loc[valid[8:12], "said"] = None  # eight rows have both views
+    few.loc[valid[12:16], list("abcd")] = np.nan
+    found = fitted(few.reset_index(drop=True))
     said = "validation rows hold fewer than 10 pairs that belong together"
     assert [note for note in found.notes if said in note]
     assert not [note for note in result.notes if said in note]

@@ -165,7 +165,8 @@ def words(table: Any, text: str, k: int, condition: str | None) -> pa.Table:
     """
     from lancedb.query import MatchQuery
 
-    query = table.search(MatchQuery(text, TEXT), query_type="fts")
+    match: Any = MatchQuery  # its types ask for arguments that have defaults
+    query = table.search(match(text, TEXT), query_type="fts")
     query = query if condition is None else query.where(condition, prefilter=True)
     try:
         found: pa.Table = query.limit(k).select([NUMBER, "_score"]).to_arrow()

@@ -191,7 +191,7 @@ class Searcher:
             hits.append(self.index.words(asked.words, number, where=where))
         lists = [one.ids[0] for one in hits]
         known = {name: place for one in hits for name, place in zip(one.ids[0], one.places[0].tolist(), strict=True)}
-        known.pop(asked.row, None)
+        known.pop(asked.row or "", None)
         ids, rows = list(known), np.array(list(known.values()), np.int64)
         vectors = {view: self.index.vectors(rows, view) for view in views} if ids else {}
         chances = np.full((len(ids), len(views)), np.nan)
