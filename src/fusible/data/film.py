@@ -1,13 +1,15 @@
 """Reading a film once, from its start to its end: frames and sound as they come, in constant memory.
 
->>> reader = FilmReader(media, rate=16_000, step=0.5)           # doctest: +SKIP
->>> for part in reader:                                         # doctest: +SKIP
+>>> import io
+>>> from PIL import Image
+>>> buffer = io.BytesIO()
+>>> Image.new("RGB", (64, 48)).save(buffer, "PNG")  # a picture is a film of one frame
+>>> for part in FilmReader(Media("film", 0, data=buffer.getvalue()), rate=16_000, step=0.5):
 ...     if isinstance(part, SoundBlock):
-...         hear(part.time, part.samples)
-...     else:
-...         watch(part.time, part.small)
-...         if part.ticks:
-...             encode(part.picture(224), at=[tick * 0.5 for tick in part.ticks])
+...         print(part.time, part.samples.shape)  # about a second of sound
+...     elif part.ticks:
+...         print(part.time, part.small.shape, part.picture(24).shape)  # the frame shown at a point of the grid
+0.0 (36, 64, 3) (24, 32, 3)
 """
 
 from __future__ import annotations
