@@ -23,7 +23,7 @@ from fusible.tasks.video.sounds import sound_events
 from fusible.types import Media
 
 TARGET = ROOT / "src" / "fusible" / "tasks" / "video" / "_sound_weights.py"
-HEAD = '''"""Weights that tell music, other sounds and speech apart: a logistic regression on measures and their squares.
+HEAD = '''"""Weights that tell music, other sounds and speech apart: a logistic regression on measures and squares.
 
 Fitted to an hour of sound, loudness, noise, echo and bandwidth varied: speech of GRID (training clips), of four talkers
 of FSDD, and of eSpeak in nine languages; music of random notes by 104 instruments and drums of a General MIDI sound

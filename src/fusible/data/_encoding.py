@@ -56,15 +56,15 @@ def _guessed(path: Path, data: bytes) -> str:
         text = "\0"
     if "\0" not in text:
         return text
-    codec = _without_mark(data)
-    if codec is None:
+    guess = _without_mark(data)
+    if guess is None:
         raise DataError(f"{path}: not a text file (it holds zero bytes); expected a transcript")
     warnings.warn(
-        f"{path}: not UTF-8, read as {codec}, which is a guess; save it as UTF-8, or say its encoding",
+        f"{path}: not UTF-8, read as {guess}, which is a guess; save it as UTF-8, or say its encoding",
         FusibleWarning,
         stacklevel=4,
     )
-    return data.decode(codec, errors="replace")
+    return data.decode(guess, errors="replace")
 
 
 def _without_mark(data: bytes) -> str | None:

@@ -104,7 +104,7 @@ def _seconds(table: pa.Table, name: str) -> np.ndarray:
         found[[cell is None for cell in parts[1]]] = np.nan
         return found
     found = np.where(absent(column), np.nan, as_numbers(column))
-    return found / 1000 if name.strip().lower() in MILLI else found
+    return np.asarray(found / 1000) if name.strip().lower() in MILLI else found
 
 
 def _named(pattern: str) -> str:

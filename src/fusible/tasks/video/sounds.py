@@ -132,10 +132,10 @@ class SoundListener:
         """Measure the samples after those before, heard with what is around them."""
         frames = frames_of(self._wave[: self._before + length + CONTEXT])
         first, steps = self._before // HOP, max(1, round(length / (STEP * HOP)))
-        power = 10 ** (frames.level / 10)
         found = measures(frames)[first // STEP : first // STEP + steps]
         lows = first + STEP * np.arange(len(found))
-        self._heard.level.append(np.array([10 * np.log10(power[low : low + STEP].mean()) for low in lows]))
+        # Not the mean: a frame reaches into its neighbours, so that one loud frame of a step says nothing yet.
+        self._heard.level.append(np.array([np.quantile(frames.level[low : low + STEP], 0.75) for low in lows]))
         self._heard.chances.append(chances_of(found))
         peaks = _peaks(frames.onset, frames.level)
         peaks = peaks[(peaks >= first) & (peaks < first + length // HOP)]
