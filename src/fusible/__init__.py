@@ -2,9 +2,11 @@
 
 >>> import fusible
 >>> print(*sorted(fusible.__all__)[:12])
-align build_index compact_index compare compare_all delete_rows demo evaluate explain fit fit_answers fit_captions
->>> print(*sorted(fusible.__all__)[12:])
-fit_retrieval inspect load load_aligner load_answerer load_captioner load_retriever open_index predict read robustness
+align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit fit_answers
+>>> print(*sorted(fusible.__all__)[12:20])
+fit_captions fit_retrieval inspect load load_aligner load_answerer load_captioner load_retriever
+>>> print(*sorted(fusible.__all__)[20:])
+open_index predict read robustness summarize_video
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fusible.apps.robustness import robustness
     from fusible.apps.several import compare_all
     from fusible.apps.study import compare, demo, fit
+    from fusible.apps.video import analyze_video, summarize_video
     from fusible.data.read import read
     from fusible.tasks.aligner import load_aligner
     from fusible.tasks.answerer import load_answerer
@@ -35,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "align",
+    "analyze_video",
     "build_index",
     "compact_index",
     "compare",
@@ -57,10 +61,12 @@ __all__ = [
     "predict",
     "read",
     "robustness",
+    "summarize_video",
 ]
 
 _PLACES = {
     "align": "fusible.apps.align",
+    "analyze_video": "fusible.apps.video",
     "build_index": "fusible.tasks.indexing",
     "compact_index": "fusible.tasks.indexing",
     "compare": "fusible.apps.study",
@@ -83,6 +89,7 @@ _PLACES = {
     "open_index": "fusible.tasks.searching",
     "read": "fusible.data.read",
     "robustness": "fusible.apps.robustness",
+    "summarize_video": "fusible.apps.video",
 }
 
 

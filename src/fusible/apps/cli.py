@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fusible.apps import align, answers, captions, explain, options, retrieval
+from fusible.apps import align, answers, captions, explain, options, retrieval, video
 from fusible.apps.output import check_suffix, print_json, quiet_stdout, warn, write_table
 from fusible.errors import FusibleError
 
@@ -240,6 +240,7 @@ app.command("search")(retrieval.search)
 app.command("explain")(explain.command)
 app.add_typer(captions.app)
 app.add_typer(answers.ask)
+app.add_typer(video.app)
 
 
 @app.command()

@@ -1,0 +1,149 @@
+"""`fusible video analyze` and `fusible video summarize`: what is in a film, and the film made short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fusible.apps import options
+from fusible.apps.output import print_json, quiet_stdout, warn
+from fusible.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fusible.tasks.video.batch import Analyzed
+    from fusible.tasks.video.summarizing import Summarized
+
+app = typer.Typer(name="video", help="Say what is in films, and make them short.", no_args_is_help=True)
+Step = Annotated[float, typer.Option("--step", metavar="SECONDS", help="Between pictures that are encoded.")]
+Encoder = Annotated[str, typer.Option("--encoder", metavar="NAME", help="Frozen encoder of pictures.")]
+Transcripts = Annotated[
+    list[Path] | None,
+    typer.Option("--transcript", metavar="FILE", help="SRT, WebVTT or a table of words; one per film, in their order."),
+]
+
+
+def analyze_video(
+    files: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    transcripts: Sequence[str | Path] | None = None,
+    **given: Any,
+) -> Analyzed:
+    """Analyse films and write a folder for each within `output`; see `fusible.tasks.video.analysis.analyze_film`.
+
+    A folder holds `timeline.json`, `timeline.parquet`, `timeline.vtt` and `timeline.html`. Raises `FusibleError`, one
+    line, for an output or a setting that cannot be used; a film that cannot is among the result's `failures`.
+    """
+    from fusible.report.timeline import write_page
+    from fusible.tasks.video.batch import analyze_films
+
+    films = [files] if isinstance(files, str | Path) else list(files)
+    if transcripts is not None and len(transcripts) != len(films):
+        raise ConfigError(f"video: expected a transcript per film, got {len(transcripts)} for {len(films)}")
+    said = None if transcripts is None else dict(zip(map(str, films), transcripts, strict=True))
+    return analyze_films(
+        films,
+        output,
+        transcripts=said,
+        page=lambda analysis, film, page: write_page(analysis.timeline, page, film),
+        **given,
+    )
+
+
+def summarize_video(file: str | Path, output: str | Path | None = None, **given: Any) -> Summarized:
+    """Make a film short; see `fusible.tasks.video.summarizing.summarize_film`."""
+    from fusible.tasks.video.summarizing import summarize_film
+
+    return summarize_film(file, output, **given)
+
+
+@app.command("analyze")
+def analyze(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or sounds.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder to write.")],
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="WORD", help="Look for this in pictures; several too.")
+    ] = None,
+    transcript: Transcripts = None,
+    step: Step = 0.5,
+    encoder: Encoder = "image_efficientnet",
+    device: options.Device = "cpu",
+    json: options.Json = False,
+) -> int:
+    """Write OUT/FILM/timeline.json, .parquet, .vtt and .html for each film; exit code 1 where some failed."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    with quiet_stdout(json):
+        found = fusible.analyze_video(
+            files,
+            output,
+            transcripts=transcript,
+            labels=label,
+            step=step,
+            encoder=encoder,
+            device=device,
+            progress=RichProgress(),
+        )
+    warn(f"{file}: {why}" for file, why in found.failures.items())
+    if json:
+        print_json(found.to_json())
+    else:
+        from rich.console import Console
+
+        from fusible.report.timeline import print_timeline
+
+        for folder, timeline in found.timelines.items():
+            print_timeline(timeline, Console())
+            typer.echo(f"timeline: {Path(folder) / 'timeline.html'}")
+    if not found.timelines:
+        return 2
+    return 1 if found.failures else 0
+
+
+@app.command("summarize")
+def summarize(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A film.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.mp4", help="The short film to write.")],
+    ratio: Annotated[float, typer.Option("--ratio", help="Share of the film's length.")] = 0.15,
+    storyboard: Annotated[Path | None, typer.Option("--storyboard", metavar="PNG", help="Also draw its spans.")] = None,
+    query: Annotated[str | None, typer.Option("--query", metavar="TEXT", help="What it is to be about.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="RETRIEVER", help="Knows pictures that are like a text.")
+    ] = None,
+    transcript: Annotated[Path | None, typer.Option("--transcript", metavar="FILE", help="What is said.")] = None,
+    step: Step = 0.5,
+    encoder: Encoder = "image_efficientnet",
+    device: options.Device = "cpu",
+    json: options.Json = False,
+) -> None:
+    """Write the parts of a film that matter most, with their sound, as one film."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    with quiet_stdout(json):
+        retriever = None if model is None else fusible.load_retriever(model)
+        found = fusible.summarize_video(
+            file,
+            output,
+            ratio=ratio,
+            board=storyboard,
+            query=query,
+            retriever=retriever,
+            transcript=transcript,
+            step=step,
+            encoder=encoder,
+            device=device,
+            progress=RichProgress(),
+        )
+    warn(found.analysis.timeline.warnings)
+    if json:
+        print_json(found.to_json())
+        return
+    from fusible.tasks.video.storyboard import clock
+
+    spans = ", ".join(f"{clock(start)} to {clock(end)}" for start, end in found.summary.spans)
+    typer.echo(f"{found.summary.seconds:.1f} of {found.analysis.watched.seconds:.1f} s: {spans}\nsummary: {output}")

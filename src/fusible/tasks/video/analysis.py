@@ -1,0 +1,172 @@
+"""Analysis of a film: everything that was seen, heard and said, fused on one clock, as a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fusible.data.transcript import Transcript, read_transcript
+from fusible.encoders._base import Encoder
+from fusible.encoders._resolve import resolve
+from fusible.errors import ConfigError
+from fusible.tasks.encode import encode_batch
+from fusible.tasks.source import Progress
+from fusible.tasks.video import _entries
+from fusible.tasks.video.fused import fused
+from fusible.tasks.video.hearing import SILENT, Hearing
+from fusible.tasks.video.importance import importance, novelty
+from fusible.tasks.video.sounds import SoundListener
+from fusible.tasks.video.tags import Tagger
+from fusible.tasks.video.timeline import Timeline, ordered
+from fusible.tasks.video.watching import RATE, STEP, Watched, watch
+from fusible.types import Media, Modality
+
+SIGHTS, SOUNDS, TEXTS = "sight", "sound", "text"
+ENCODER, READER = "image_efficientnet", "text_minilm"
+STEPS = (0.1, 60.0)
+"""Least and greatest step of the grid, in seconds."""
+CHUNK = 256
+
+
+@dataclass(slots=True)
+class Analysis:
+    """A film as it was watched, its views on the grid, and its timeline.
+
+    `views` {sight, sound, text: (steps, width)} hold NaN where a view is absent; `encodings` (steps, columns) fuse
+    them; `importance` (steps,) is in [0, 1]. `segments` (segments, 2) are seconds of shots, long ones cut further where
+    the film changes.
+    """
+
+    watched: Watched
+    views: dict[str, np.ndarray] = field(repr=False)
+    encodings: np.ndarray = field(repr=False)
+    importance: np.ndarray = field(repr=False)
+    segments: np.ndarray = field(repr=False)
+    timeline: Timeline = field(repr=False)
+
+
+def analyze_film(
+    file: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    transcript: str | Path | Transcript | None = None,
+    step: float = STEP,
+    encoder: str = ENCODER,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Analysis:
+    """Watch a film once and say what is in it: shots, what is seen, heard and said, and what in it matters.
+
+    Parameters
+    ----------
+    file : path
+        Anything with moving pictures, sound, or both, that PyAV reads.
+    labels : sequence of str, optional
+        Words to look for in its pictures (default: the classes of ImageNet); English.
+    transcript : path or Transcript, optional
+        SRT, WebVTT, or a table of words with their times.
+    step : float
+        Seconds between pictures that are encoded: 0.1 to 60.
+    encoder : str
+        A frozen encoder of pictures; tags need `image_efficientnet`.
+    device, progress
+        As in `fusible.compare`.
+
+    Raises
+    ------
+    FusibleError
+        One line: a file that cannot be read, an encoder or a setting that cannot be used.
+    """
+    eye = _checked(step, encoder)
+    tagger = _tagger(labels, encoder)
+    said = transcript if isinstance(transcript, Transcript) or transcript is None else read_transcript(transcript)
+    hearing = Hearing(step, rate=RATE)
+    media = Media("file", 0, path=str(file))
+    watched = watch(media, eye, step=step, listeners=(hearing, SoundListener(RATE)), device=device, progress=progress)
+    views, loudness = _views(watched, hearing, said, step, device)
+    times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
+    joined = fused(views)
+    important = importance(joined)
+    segments = _entries.segments_of(watched, joined, step)
+    entries = [
+        *_entries.shot_entries(watched.shots),
+        *_entries.sight_entries(watched, tagger),
+        *_entries.sound_entries(sounds),
+        *_entries.word_entries(said),
+        *_entries.moment_entries(important, times, segments),
+    ]
+    warnings = [problem.message for problem in watched.problems]
+    if tagger is not None and tagger.blind and labels is not None:
+        words = ", ".join(map(repr, tagger.blind))
+        hint = "no class that is known is like it; leave it out, or search by a retriever"
+        warnings.append(f"no picture can be tagged {words}: {hint}")
+    timeline = Timeline(
+        Path(file).name,
+        _entries.facts(watched),
+        ordered(entries),
+        _entries.key_frames(watched),
+        times,
+        {
+            "novelty": novelty(joined),
+            "importance": important,
+            "loudness": loudness,
+            "onsets": _entries.onset_curve(sounds, len(times), step),
+        },
+        {**views, "fused": joined.astype(np.float32)},
+        warnings,
+        {"step": step, "encoder": encoder, "tags": None if tagger is None else tagger.how},
+    )
+    return Analysis(watched, views, joined, important, segments, timeline)
+
+
+def _checked(step: float, encoder: str) -> Encoder:
+    if not STEPS[0] <= step <= STEPS[1]:
+        raise ConfigError(f"video: expected a step of {STEPS[0]:g} to {STEPS[1]:g} seconds, got {step:g}")
+    eye = resolve(encoder, Modality.IMAGE)
+    if not eye.frozen or eye.modality is not Modality.IMAGE:
+        raise ConfigError(f"video: encoder {encoder!r}: expected a frozen one of pictures, such as {ENCODER}")
+    return eye
+
+
+def _tagger(labels: Sequence[str] | None, encoder: str) -> Tagger | None:
+    if encoder == ENCODER:
+        return Tagger.classes() if labels is None else Tagger.of(labels)
+    if labels is not None:
+        raise ConfigError(f"video: labels are told by {ENCODER}; leave out --encoder, or the labels")
+    return None
+
+
+def _views(
+    watched: Watched, hearing: Hearing, said: Transcript | None, step: float, device: str
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Views on one grid, as long as the longest, NaN where absent; and the loudness of its steps."""
+    steps = max(len(watched.times), len(hearing.loudness), 1)
+    loudness = _padded(hearing.loudness[:, None], steps)[:, 0]
+    views = {SIGHTS: _padded(watched.sights, steps), SOUNDS: _padded(hearing.encodings, steps)}
+    views[SOUNDS][~(loudness > SILENT)] = np.nan
+    if said is not None:
+        views[TEXTS] = _read(said, steps, step, device)
+    return {name: view for name, view in views.items() if view.shape[1]}, loudness
+
+
+def _padded(view: np.ndarray, steps: int) -> np.ndarray:
+    found = np.full((steps, view.shape[1]), np.nan, np.float32)
+    found[: len(view)] = view
+    return found
+
+
+def _read(said: Transcript, steps: int, step: float, device: str) -> np.ndarray:
+    """Encodings (steps, width) of what is said from a step before to a step after; NaN where nothing is."""
+    reader = resolve(READER, Modality.TEXT)
+    starts = np.arange(steps) * step
+    texts = said.on(starts - step, starts + 2 * step)
+    found = np.full((steps, reader.output_width), np.nan, np.float32)
+    spoken = [place for place, text in enumerate(texts) if text]
+    for first in range(0, len(spoken), CHUNK):
+        places = spoken[first : first + CHUNK]
+        tensors = reader.collate([texts[place] for place in places])
+        found[places] = np.stack(encode_batch(reader, tensors, device, 0))
+    return found
