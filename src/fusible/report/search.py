@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from rich.text import Text
 from fusible.data.kinds import by_bytes
 from fusible.index.items import FUSED
 from fusible.report import html
+from fusible.report._players import data_uri, media_type, read_start
 from fusible.report._saliency import saliency_blocks
 from fusible.tasks._search_results import Hit, Results
 from fusible.tasks._search_why import WORD
@@ -30,18 +30,6 @@ ALL_PLAYED = 24 * 2**20
 MOST_COLUMNS = 12
 LINES = 3
 MOST_FAILURES = 20
-_MEDIA_TYPES: tuple[tuple[bytes, int, str], ...] = (
-    (b"WAVE", 8, "audio/wav"),
-    (b"fLaC", 0, "audio/flac"),
-    (b"OggS", 0, "audio/ogg"),
-    (b"ID3", 0, "audio/mpeg"),
-    (b"\xff\xfb", 0, "audio/mpeg"),
-    (b"\xff\xf3", 0, "audio/mpeg"),
-    (b"\xff\xf1", 0, "audio/aac"),
-    (b"ftyp", 4, "video/mp4"),
-    (b"\x1aE\xdf\xa3", 0, "video/webm"),
-    (b"AVI ", 8, "video/x-msvideo"),
-)
 
 
 def write_page(found: Results, path: str | os.PathLike[str]) -> Path:
@@ -172,14 +160,8 @@ def _whole(data: str | bytes | None) -> bytes | None:
 
 
 def _read(path: str) -> bytes | None:
-    """The start of a file, at most one byte more than is embedded; None for a pipe or what cannot be read."""
-    try:
-        if not Path(path).is_file():
-            return None
-        with Path(path).open("rb") as file:
-            return file.read(PLAYED + 1)
-    except (OSError, ValueError):
-        return None
+    """The start of a file, at most one byte more than is embedded."""
+    return read_start(path, PLAYED + 1)
 
 
 def _player(
@@ -188,12 +170,12 @@ def _player(
     """A player of what is a sound or a video by its first bytes; nothing for anything else, whatever its name says."""
     if modality not in {Modality.AUDIO, Modality.VIDEO} or not content or by_bytes(content[:16]) is None:
         return None
-    kind = next((kind for start, at, kind in _MEDIA_TYPES if content[at : at + len(start)] == start), None)
+    kind = media_type(content)
     if kind is None:
         return None
     if len(content) <= min(PLAYED, budget[0]):
         budget[0] -= len(content)
-        source = Markup(f"data:{kind};base64,{b64encode(content).decode()}")  # noqa: S704  (only our own base64 text)
+        source = data_uri(content, kind)
     elif path is not None:
         source = Markup.escape(Path(path).absolute().as_uri())
     else:
