@@ -81,7 +81,9 @@ class Media:
 
     @property
     def where(self) -> str:
-        """Row, column and file name, for messages."""
+        """Row, column and file name, for messages; of a file that stands in no table, its row being -1, its name."""
+        if self.row < 0:
+            return self.path or self.column
         name = f" ({self.path})" if self.path is not None else ""
         return f"row {self.row}, column {self.column!r}{name}"
 

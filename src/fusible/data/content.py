@@ -32,7 +32,8 @@ def open_media(media: Media) -> BinaryIO:
             raise DataError(f"{media.where}: the file is empty; replace it or leave the cell empty")
         return path.open("rb")
     except FileNotFoundError:
-        raise DataError(f"{media.where}: no such file; paths are relative to the table's folder") from None
+        hint = "; paths are relative to the table's folder" if media.row >= 0 else ""
+        raise DataError(f"{media.where}: no such file{hint}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{media.where}: cannot be opened: {_reason(error)}") from None
 

@@ -150,9 +150,7 @@ def joined(blocks: Iterable[Block], pitch: float) -> list[Block]:
             before.labels = (before.labels + fresh)[:NAMED]
             before.tone, before.score = (before.tone if before.tone == block.tone else -1), None
             continue
-        copy = Block(
-            block.start, block.end, block.labels, block.score, block.row, block.tone, block.count, block.more
-        )
+        copy = Block(block.start, block.end, block.labels, block.score, block.row, block.tone, block.count, block.more)
         last[block.row] = copy
         found.append(copy)
     return found

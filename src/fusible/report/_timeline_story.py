@@ -63,7 +63,7 @@ def shares(timeline: Timeline, lane: str) -> list[tuple[str, float, Entry]]:
 
 
 def content(timeline: Timeline) -> list[dict[str, Any]]:
-    """How much of the film each label holds, for sights, sounds and events: name of the lane, lines, and how many more."""
+    """How much of the film each label holds, for sights, sounds and events: title, lines, and how many more."""
     colours, found = tones(timeline), []
     for lane, title in ((SIGHT, "Seen"), (SOUND, "Heard"), (EVENT, "Events")):
         lines = shares(timeline, lane)

@@ -103,14 +103,12 @@ def moment_entries(important: np.ndarray, times: np.ndarray, segments: np.ndarra
 
 
 def key_frames(watched: Watched) -> list[KeyFrame]:
-    """Of each shot the picture that is most like all of it; of one too short to hold a picture the nearest."""
-    if not len(watched.pictures):
-        return []
+    """Of each shot the picture that is most like all of it; one too short to hold a picture of the grid has none."""
     found = []
     for number, shot in enumerate(watched.shots):
         inside = np.flatnonzero((watched.times >= shot.start) & (watched.times < shot.end))
         if not len(inside):
-            inside = np.array([np.abs(watched.times - (shot.start + shot.end) / 2).argmin()])
+            continue
         rows = directions_of(watched.sights[inside])
         best = int(inside[(rows @ rows.sum(axis=0)).argmax()]) if rows.size else int(inside[len(inside) // 2])
         found.append(KeyFrame(number, float(watched.times[best]), watched.pictures.jpeg(best)))

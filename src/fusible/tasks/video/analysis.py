@@ -84,13 +84,16 @@ def analyze_film(
     tagger = _tagger(labels, encoder)
     said = transcript if isinstance(transcript, Transcript) or transcript is None else read_transcript(transcript)
     hearing = Hearing(step, rate=RATE)
-    media = Media("file", 0, path=str(file))
+    media = Media("file", -1, path=str(file))
     watched = watch(media, eye, step=step, listeners=(hearing, SoundListener(RATE)), device=device, progress=progress)
     views, loudness = _views(watched, hearing, said, step, device)
     times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
     joined = fused(views)
     important = importance(joined)
     segments = _entries.segments_of(watched, joined, step)
+    curves = {"novelty": novelty(joined), "importance": important}
+    if watched.film.has_sound:
+        curves |= {"loudness": loudness, "onsets": _entries.onset_curve(sounds, len(times), step)}
     entries = [
         *_entries.shot_entries(watched.shots),
         *_entries.sight_entries(watched, tagger),
@@ -109,12 +112,7 @@ def analyze_film(
         ordered(entries),
         _entries.key_frames(watched),
         times,
-        {
-            "novelty": novelty(joined),
-            "importance": important,
-            "loudness": loudness,
-            "onsets": _entries.onset_curve(sounds, len(times), step),
-        },
+        curves,
         {**views, "fused": joined.astype(np.float32)},
         warnings,
         {"step": step, "encoder": encoder, "tags": None if tagger is None else tagger.how},

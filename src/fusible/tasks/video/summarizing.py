@@ -87,7 +87,7 @@ def summarize_film(
         summary = uniform_summary(analysis.segments, ratio=ratio)
     if board is not None:
         _draw(analysis, summary, board)
-    media = Media("file", 0, path=str(file))
+    media = Media("file", -1, path=str(file))
     written = None if output is None else write_film(media, summary.spans, output)
     return Summarized(summary, analysis, written)
 
