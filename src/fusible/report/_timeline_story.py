@@ -36,7 +36,8 @@ def whole(seconds: float) -> str:
 def statement(timeline: Timeline) -> str:
     """The film in a sentence.
 
-    >>> statement(Timeline("a.mp4", {"seconds": 64.0}, [Entry("shot", 0, 64, "shot 1"), Entry("sound", 0, 16, "speech")]))
+    >>> entries = [Entry("shot", 0, 64, "shot 1"), Entry("sound", 0, 16, "speech")]
+    >>> statement(Timeline("a.mp4", {"seconds": 64.0}, entries))
     '1 shot in 1:04; speech in 25 %.'
     """
     shots, seconds = len(timeline.lane(SHOT)), length(timeline)
