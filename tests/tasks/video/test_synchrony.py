@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusible.errors import ConfigError, DataError, ModelFormatError
+from fusible.errors import ConfigError, DataError, FusibleError, ModelFormatError
 from fusible.tasks.video._courses import filtered, on_grid, sound_course, windows
 from fusible.tasks.video._lags import Belief, fit_belief, offset_of
 from fusible.tasks.video._movement import correlation_scores, independent_share
@@ -251,3 +251,23 @@ def test_correlation_of_a_course_with_itself_is_at_its_lag():
     scores = correlation_scores(motion, 100, sound, np.arange(-50, 51))
     assert scores.argmax() == 50
     assert 0 < independent_share(sound, sound) < 0.6
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (9, 5)])
+def test_tiny_pictures_are_enough(shape):
+    def tiny(seed):
+        clip = talk(seed)
+        level = clip.frames[:, 40:66, 36:60].mean(axis=(1, 2))
+        frames = np.repeat(level.astype(np.uint8), shape[0] * shape[1]).reshape(-1, *shape)
+        return Pair(frames, clip.times, clip.wave)
+
+    model = Synchroniser().fit([tiny(seed) for seed in range(8)])
+    for found in (model.offset(tiny(9)), motion_offset(tiny(9))):
+        assert np.isfinite(found.seconds)
+        assert 0.0 <= found.confidence <= 1.0
+
+
+def test_clips_in_which_nothing_moves_are_refused():
+    clips = [Pair(np.full((50, 20, 20), 90, np.uint8), np.arange(50) / 25, talk(n).wave) for n in range(6)]
+    with pytest.raises(FusibleError, match="picture"):
+        Synchroniser().fit(clips)

@@ -174,11 +174,11 @@ class Synchroniser:
         self._solve(gram, self.ridge_)
 
     def _solve(self, gram: Gram, ridge: float) -> None:
-        cca = Cca(min(PARTS, *gram.widths), ridge=ridge).fit_gram(gram)
-        shapes = ((2 * REACH + 1, width // (2 * REACH + 1), -1) for width in gram.widths)
-        self.filters_ = tuple(weights.reshape(shape) for weights, shape in zip(cca.weights_, shapes, strict=True))
-        self.means_ = tuple(mean @ weights for mean, weights in zip(cca.means_, cca.weights_, strict=True))
-        self.correlations_ = np.clip(cca.correlations_, 0.0, 0.99)
+        cca = Cca(ridge=ridge).fit_gram(gram)
+        taps, found = 2 * REACH + 1, [weights[:, :PARTS] for weights in cca.weights_]  # fewer where ranks are lower
+        self.filters_ = tuple(np.reshape(one, (taps, len(one) // taps, one.shape[1])) for one in found)
+        self.means_ = tuple(mean @ weights for mean, weights in zip(cca.means_, found, strict=True))
+        self.correlations_ = np.clip(cca.correlations_[:PARTS], 0.0, 0.99)
 
     def _scores(self, courses: Courses, lags: np.ndarray) -> np.ndarray:
         """Log likelihood ratio (lags,) of picture and sound being one event at that lag, to their being two.
