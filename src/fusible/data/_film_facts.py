@@ -132,7 +132,7 @@ def _stamp(frame: Any) -> float:
 
 def turns(frame: Any) -> int:
     """Quarter turns, counterclockwise, that make a decoded frame stand upright."""
-    return round(frame.rotation / 90) % 4
+    return int(round(frame.rotation / 90) % 4)
 
 
 def _upright(frame: Any) -> tuple[int, int]:

@@ -94,4 +94,4 @@ class SoundStream:
 
 def _mono(piece: Any) -> np.ndarray:
     channels: np.ndarray = piece.to_ndarray()
-    return channels.mean(axis=0, dtype=np.float32)
+    return np.asarray(channels.mean(axis=0, dtype=np.float32))

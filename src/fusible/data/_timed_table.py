@@ -102,7 +102,7 @@ def _seconds(table: pa.Table, name: str) -> np.ndarray:
         fraction = np.array([float(f"0.{cell or 0}") for cell in parts[3]])
         found = values[0] * 3600 + values[1] * 60 + values[2] + fraction
         found[[cell is None for cell in parts[1]]] = np.nan
-        return found
+        return np.asarray(found)
     found = np.where(absent(column), np.nan, as_numbers(column))
     return np.asarray(found / 1000) if name.strip().lower() in MILLI else found
 

@@ -18,10 +18,10 @@ from rich.text import Text
 from fusible.data.kinds import by_bytes
 from fusible.report import html
 from fusible.report._players import data_uri, link, media_type, read_start
-from fusible.report._timeline_lanes import LANES, TITLES, Block, covered, curves, lanes, length, percent, ticks
+from fusible.report._timeline_lanes import TITLES, Block, covered, curves, lanes, length, percent, ticks
 from fusible.report._timeline_story import MOST_WORDS, content, shares, statement, story, transcript, whole
 from fusible.tasks.video.storyboard import clock
-from fusible.tasks.video.timeline import MOMENT, SHOT, WORDS, Entry, Timeline
+from fusible.tasks.video.timeline import LANES, MOMENT, SHOT, WORDS, Entry, Timeline
 from fusible.types import Modality
 
 PLAYED = 8 * 2**20

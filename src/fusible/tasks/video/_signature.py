@@ -133,8 +133,7 @@ class Signatures:
             return missing(0)
         self._settle(0.0)
         distance, detail, energy, fine, flat = zip(*self._rows, strict=True)
-        values = (np.array(value, np.float32) for value in (energy, fine))
-        shifted = np.array(self._shifted, np.float32)
-        found = Band(np.stack(distance), np.stack(detail), *values, np.array(flat, np.bool_), shifted)
+        levels = [np.array(value, np.float32) for value in (energy, fine, self._shifted)]
+        found = Band(np.stack(distance), np.stack(detail), levels[0], levels[1], np.array(flat, np.bool_), levels[2])
         self._pictures, self._rows, self._shifted = self._pictures[-1:], [], []
         return found

@@ -17,7 +17,7 @@ from fusible.tasks.video.timeline_files import write_json, write_parquet, write_
 
 HELD = frozenset({"timeline.json", "timeline.parquet", "timeline.vtt", "timeline.html"})
 """All that the folder of a film holds."""
-Page = Callable[[Analysis, Path, Path], None]
+Page = Callable[[Analysis, Path, Path], Any]
 """Writes a page of an analysis, of the film at a path, to a path."""
 
 

@@ -187,9 +187,10 @@ class _Eye:
         """Take the next frame."""
         self._clock.append(seen.time)
         self._transitions += self._detector.add(seen.small)
-        for _ in range(seen.ticks):
-            self.pictures.add(seen.picture)
-            self._waiting.append(seen.picture)
+        if seen.picture is not None:
+            for _ in range(seen.ticks):
+                self.pictures.add(seen.picture)
+                self._waiting.append(seen.picture)
         if len(self._waiting) >= BATCH:
             self._encode()
 
