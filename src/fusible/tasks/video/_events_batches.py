@@ -76,10 +76,11 @@ class Drawer:
 
     def epoch(self, rng: np.random.Generator, batch: int) -> Iterator[Windows]:
         """Batches of one epoch, in random order."""
+        # Windows begin anywhere between two steps, so that no event always stands alike on the clock.
         starts = [
             (film, start)
             for film, example in enumerate(self.examples)
-            for start in range(-int(rng.integers(0, self.length)), example.tracks.steps, self.length)
+            for start in np.arange(-rng.uniform(0, self.length), example.tracks.steps, self.length).tolist()
         ]
         order = rng.permutation(len(starts))
         for i in range(0, len(order), batch):
@@ -88,7 +89,7 @@ class Drawer:
             yield self._stacked([self._window(film, start, speed, rng) for film, start in chosen])
 
     def _window(
-        self, film: int, start: int, speed: float, rng: np.random.Generator
+        self, film: int, start: float, speed: float, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], np.ndarray, Targets, np.ndarray]:
         example = self.examples[film]
         tracks, seen = {}, []
@@ -108,7 +109,7 @@ class Drawer:
             real &= ~((places >= begin) & (places < end))
         return tracks, presence, found, real
 
-    def _stretched(self, track: Track, view: str, start: int, speed: float) -> tuple[np.ndarray, np.ndarray]:
+    def _stretched(self, track: Track, view: str, start: float, speed: float) -> tuple[np.ndarray, np.ndarray]:
         """A window that begins at step `start`, its time stretched by `speed`; absent before and behind the film."""
         bands = self.encoders[view].bands
         parts = track.values.shape[1] // bands if bands else 1

@@ -12,7 +12,7 @@ import torch
 from fusible import registry
 from fusible.networks._localiser import Dense, Localiser, margin, points
 from fusible.tasks.video._events_proposals import Found, Points, propose
-from fusible.tasks.video._events_tracks import Tracks
+from fusible.tasks.video._events_tracks import TrackEncoder, Tracks
 
 CHUNK = 4_096
 """Steps that a localiser reads at a time, beside the margins that it can see."""
@@ -91,7 +91,7 @@ def events(dense: Dense, tracks: Tracks, levels: int, *, floor: float) -> Found:
     """Events from scores at all points of a film."""
     rate = tracks.steps / tracks.duration if tracks.duration > 0 else 1.0
     places, _ = points(tracks.steps, levels)
-    scores = (torch.sigmoid(dense.logits) * torch.sigmoid(dense.quality).unsqueeze(-1)).numpy()
+    scores = (torch.sigmoid(dense.logits) * torch.sigmoid(dense.quality).sqrt().unsqueeze(-1)).numpy()
     sides = dense.sides.numpy() / rate
     return propose(Points(places.numpy() / rate, sides, scores), tracks.duration, floor=floor)
 
@@ -122,12 +122,14 @@ def _sum(parts: Iterable[torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(parts)).sum(dim=0)
 
 
-def build(recipe: Mapping[str, Any], columns: Mapping[str, int]) -> Localiser:
-    """A localiser of a recipe, over views of so many columns."""
+def build(recipe: Mapping[str, Any], encoders: Mapping[str, TrackEncoder]) -> Localiser:
+    """A localiser of a recipe, over tracks as these encoders {view: encoder} give them."""
     width = int(recipe["width"])
-    operator = registry.build("fusion", recipe["operator"], widths=dict.fromkeys(columns, width), width=width)
+    operator = registry.build("fusion", recipe["operator"], widths=dict.fromkeys(encoders, width), width=width)
     settings = {name: recipe[name] for name in ("levels", "size", "dropout", "modality_dropout")}
-    return Localiser(columns, operator, int(recipe["classes"]), width=width, **settings)
+    columns = {view: encoder.columns for view, encoder in encoders.items()}
+    bands = {view: encoder.bands for view, encoder in encoders.items() if encoder.bands} if recipe["spectra"] else {}
+    return Localiser(columns, operator, int(recipe["classes"]), width=width, bands=bands, **settings)
 
 
 def _at_points(steps: np.ndarray, levels: int) -> np.ndarray:

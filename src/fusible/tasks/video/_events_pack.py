@@ -72,8 +72,8 @@ def _member(
     recipe = _recipe(plain["recipe"], key)
     if recipe["classes"] != classes:
         raise ModelFormatError(f"config.yaml: {KEY}: {key}: {recipe['classes']} classes, expected {classes}")
-    columns = {view: encoders[view].columns for view in views}
-    network: Any = pack.unpack_module(parts, key, lambda: build(recipe, columns))
+    own = {view: encoders[view] for view in views}
+    network: Any = pack.unpack_module(parts, key, lambda: build(recipe, own))
     return Member(str(plain["name"]), views, network, recipe)
 
 
@@ -91,4 +91,4 @@ def _recipe(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
                 f"config.yaml: {KEY}: {key}: {name}: expected a number below {high:g}, got {value!r}"
             )
     names = ("operator", "classes", "levels", "size", "width", *SHARES)
-    return {name: plain[name] for name in names}
+    return {**{name: plain[name] for name in names}, "spectra": bool(plain["spectra"])}

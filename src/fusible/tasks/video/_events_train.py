@@ -27,12 +27,14 @@ class Design:
     """How localisers are built and trained; all of it is written into the model folder.
 
     `updates` of `batch` windows of `length` steps (0: four times the longest usual span, at least 256); the one-cycle
-    rate has its peak at `peak`; `looks`, how often validation is looked at in the second half.
+    rate has its peak at `peak`; `looks`, how often validation is looked at in the second half; `spectra`, whether spectra go
+    through two-dimensional convolutions first.
     """
 
     width: int = 128
     dropout: float = 0.3
     modality_dropout: float = 0.3
+    spectra: bool = True
     updates: int = 700
     batch: int = 16
     length: int = 256
@@ -108,10 +110,11 @@ def train_member(
         "size": clock.size,
         "width": design.width,
         "dropout": design.dropout,
+        "spectra": design.spectra,
         "modality_dropout": design.modality_dropout if len(views) > 1 else 0.0,
     }
     with seeded(seed):
-        network = build(recipe, {view: encoders[view].columns for view in views})
+        network = build(recipe, {view: encoders[view] for view in views})
         for view, member in (begin or {}).items():
             network.stems[view].load_state_dict(member.network.stems[view].state_dict())
         member = Member(name, tuple(views), network, recipe)
