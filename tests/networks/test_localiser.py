@@ -114,5 +114,5 @@ def test_one_step_is_enough_also_in_training():
 
 def test_settings_that_cannot_be_used_are_refused():
     operator = registry.build("fusion", "concat", widths={"sound": 16}, width=16)
-    with pytest.raises(ConfigError, match="above 0, got 0, 1 and 4.0"):
+    with pytest.raises(ConfigError, match=r"above 0, got 0, 1 and 4\.0"):
         Localiser({"sound": 3}, operator, 0, width=16)

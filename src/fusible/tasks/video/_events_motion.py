@@ -18,8 +18,11 @@ LOOKS, RUNS, RUN = 16, 6, 3.0
 """Films that are looked at, runs of frames that are taken of each, and their length in seconds."""
 KEPT = 25
 """Frames of a run from which components are learned."""
-LEAP = 6.0
-"""A change between two frames so many times the usual one is a cut."""
+LEVELS, SHARE = 6, 0.25
+"""Where more than this share of a window's pixels change by more than so many grey levels at once, there is a cut.
+
+Half of that share of whole frames, in which less moves. Measured on 60 clips of GRID: in a clip at most .16 of the
+window in nine of ten, between clips at least .26."""
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -141,7 +144,7 @@ class MotionTrack(TrackEncoder):
         for part in reader:
             if isinstance(part, Frame) and part.time % every < RUN and part.time // every < RUNS:
                 runs.setdefault(int(part.time // every), []).append(self.grey(part))
-        shots = [max(_shots(np.stack(run)), key=len) for run in runs.values()]
+        shots = [max(_shots(np.stack(run), SHARE / 2), key=len) for run in runs.values()]
         return [shot for shot in shots if len(shot) > 1] or shots
 
 
@@ -198,14 +201,10 @@ class Watcher:
         self._at += self._blocks[place][0]
 
 
-def _shots(frames: np.ndarray) -> list[np.ndarray]:
-    """Frames cut where one differs from the one before by `LEAP` times what is usual."""
-    if len(frames) < 4:
-        return [frames]
-    change = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean(axis=(1, 2))
-    usual = float(np.median(change)) + 0.5
-    cuts = np.flatnonzero(change > LEAP * usual) + 1
-    return list(np.split(frames, cuts))
+def _shots(frames: np.ndarray, share: float = SHARE) -> list[np.ndarray]:
+    """Frames cut where more than a share of the pixels change at once."""
+    change = np.abs(np.diff(frames.astype(np.int16), axis=0)) > LEVELS
+    return list(np.split(frames, np.flatnonzero(change.mean(axis=(1, 2)) > share) + 1))
 
 
 def _few(number: int) -> np.ndarray:

@@ -108,4 +108,6 @@ class Listener:
         values = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], alone)
         centres = ((np.arange(max(0, steps)) + 0.5) / encoder.rate - begin) * FRAMES
         present = (centres >= 0) & (centres < len(spectra))
-        return Track(np.where(present[:, None], values.reshape(len(centres), -1), 0.0).astype(np.float32), present)
+        return Track(
+            np.where(present[:, None], values.reshape(len(centres), encoder.columns), 0.0).astype(np.float32), present
+        )

@@ -26,9 +26,9 @@ BOUNDARY, QUALITY = 1.0, 0.5
 class Design:
     """How localisers are built and trained; all of it is written into the model folder.
 
-    `updates` of `batch` windows of `length` steps (0: four times the longest usual span, at least 256); the one-cycle
-    rate has its peak at `peak`; `looks`, how often validation is looked at in the second half; `spectra`, whether spectra go
-    through two-dimensional convolutions first.
+    `updates` of `batch` windows of `length` steps at least (see `Material.window`); the one-cycle rate has its peak at
+    `peak`; `looks`, how often validation is looked at in the second half; `spectra`, whether spectra go through
+    two-dimensional convolutions first.
     """
 
     width: int = 128
