@@ -48,7 +48,10 @@ def write_films(folder: Path, condition: str, seed: int, *, copies: int = 1, qui
             for number in range(0, len(order), size):
                 some = order.iloc[number : number + size]
                 path = folder / f"{part}{copy}_{number // size:02d}.mp4"
-                rows += write_film(path, [(c, source / v, words[c]) for c, v in zip(some["clip"], some["video"])], part, condition, rng)
+                told = [
+                    (clip, source / video, words[clip]) for clip, video in some[["clip", "video"]].to_numpy().tolist()
+                ]
+                rows += write_film(path, told, part, condition, rng)
     return pd.DataFrame(rows)
 
 
@@ -58,7 +61,9 @@ def write_film(
     """Write one film of clips (name, file, words); the rows of its words."""
     rows: list[dict[str, Any]] = []
     with av.open(str(path), "w") as target:
-        video: Any = target.add_stream("libx264", rate=FPS, options={"crf": "16", "preset": "ultrafast", "threads": "1"})
+        video: Any = target.add_stream(
+            "libx264", rate=FPS, options={"crf": "16", "preset": "ultrafast", "threads": "1"}
+        )
         video.width, video.height, video.pix_fmt = WIDE, HIGH, "yuv420p"
         sound: Any = target.add_stream("aac", rate=RATE, options={"b": "128000"})
         waves = []

@@ -78,13 +78,16 @@ def piece_of(starts: np.ndarray, spans: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.searchsorted(starts, middles, side="right") - 1, 0, len(starts) - 1))
 
 
-def pieces(durations: Sequence[float]) -> list[np.ndarray]:
-    """Where films of these lengths are cut for the bootstrap: not at all where they are many.
+def pieces(durations: Sequence[float], size: float | None = None) -> list[np.ndarray]:
+    """Where films of these lengths are cut for the bootstrap: in pieces of about `size` seconds.
 
-    >>> [one.tolist() for one in pieces([10.0, 10.0])][0][:3]
-    [0.0, 1.0, 2.0]
+    Without a size not at all where films are many, else so that there are about `PIECES`.
+
+    >>> [one.tolist() for one in pieces([6.0, 3.2], 3.0)]
+    [[0.0, 3.0], [0.0]]
     """
-    if len(durations) >= PIECES:
+    if size is None and len(durations) >= PIECES:
         return [np.zeros(1)] * len(durations)
-    size = max(sum(durations) / PIECES, 1e-9)
-    return [np.arange(max(1, round(length / size))) * (length / max(1, round(length / size))) for length in durations]
+    size = size or max(sum(durations) / PIECES, 1e-9)
+    numbers = [max(1, round(length / size)) for length in durations]
+    return [np.arange(number) * (length / number) for number, length in zip(numbers, durations, strict=True)]

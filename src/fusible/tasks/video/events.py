@@ -12,7 +12,7 @@ import numpy as np
 from fusible import registry
 from fusible.errors import ConfigError, DataError
 from fusible.evaluation.cost import Stages
-from fusible.evaluation.localisation import difference
+from fusible.evaluation.localisation import Matches, difference
 from fusible.evaluation.study import Difference, Score, plain
 from fusible.evaluation.verdict import NO_EVIDENCE, statement, verdict
 from fusible.tasks.results import versions
@@ -53,6 +53,7 @@ class EventRow:
 class Events:
     """What `fit_events` gives: candidates with scores, the one chosen on validation films, and the verdict on fusion.
 
+    `matches` {candidate: Matches} hold which detections of test films are right at .5, for further resampling.
     `difference` is that of the chosen fused candidate (`best_fused`) and the best single view on test films, in mAP@.5,
     with its paired bootstrap interval over films, or over equal pieces of them where they are few (`units` of them).
     """
@@ -75,12 +76,13 @@ class Events:
     seconds: dict[str, float]
     versions: dict[str, str]
     model: EventModel
+    matches: dict[str, Matches]
     seed: int = 0
     command: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the model is left out."""
-        names = [name for name in self.__dataclass_fields__ if name not in {"model", "problems"}]
+        """Plain values; the model and matches are left out."""
+        names = [name for name in self.__dataclass_fields__ if name not in {"model", "matches", "problems"}]
         found = {name: plain(getattr(self, name)) for name in names}
         return found | {"problems": [f"{one.column}: {one.message}" for one in self.problems]}
 
@@ -96,6 +98,7 @@ def fit_events(
     operators: Sequence[str] = ("concat",),
     rate: float | None = None,
     design: Design | None = None,
+    piece: float | None = None,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -128,6 +131,9 @@ def fit_events(
         Steps a second of the common clock; default by the usual length of a span (`rate_for`).
     design : Design, optional
         How localisers are built and trained.
+    piece : float, optional
+        Seconds of the pieces into which test films are cut for the bootstrap; default: whole films, or where they are
+        fewer than twenty, equal pieces that are about twenty.
     seed, device, progress, command
         As in `fusible.compare`.
 
@@ -142,14 +148,14 @@ def fit_events(
         One line: a table, row, file, split or setting that cannot be used.
     """
     start, stages = time.perf_counter(), Stages()
-    _checked(views, picture, operators, rate)
+    _checked(views, picture, operators, rate, piece)
     with stages("read"):
         told = labelled(spans, films, columns=columns, cues=cues, seed=seed)
         kinds = _kinds(told.films, told.split.train, views, picture, told.problems)
         found = material(told, kinds, rate, progress)
     clock, design = found.clock, design or Design()
     design = replace(design, length=found.window(design.length))
-    judges = {part: _judge(found, part) for part in ("valid", "test")}
+    judges = {part: _judge(found, part, piece) for part in ("valid", "test")}
     with stages("train"):
         finders, weigher, seconds = _finders(found, clock, design, operators, judges["valid"], seed, device, progress)
     with stages("score"):
@@ -188,17 +194,22 @@ def fit_events(
                 "versions": versions(),
             },
         ),
+        matches=matches,
         seed=seed,
         command=command,
     )
 
 
-def _checked(views: Sequence[str] | None, picture: str, operators: Sequence[str], rate: float | None) -> None:
+def _checked(
+    views: Sequence[str] | None, picture: str, operators: Sequence[str], rate: float | None, piece: float | None
+) -> None:
     """Refuse, before any work, what cannot be used."""
     if odd := [view for view in views or () if view not in VIEWS]:
         raise ConfigError(f"views: expected some of {', '.join(VIEWS)}, got {odd[0]!r}")
     if picture not in PICTURES:
         raise ConfigError(f"picture: expected one of {', '.join(PICTURES)}, got {picture!r}")
+    if piece is not None and not piece > 0:
+        raise ConfigError(f"piece: expected seconds above 0, got {piece}")
     if rate is not None and not 0.1 <= rate <= 100:
         raise ConfigError(f"rate: expected 0.1 to 100 steps a second, got {rate}")
     for operator in operators:
@@ -228,14 +239,14 @@ def _kinds(
     return found
 
 
-def _judge(found: Material, part: str) -> Judge:
+def _judge(found: Material, part: str, piece: float | None) -> Judge:
     films = found.films_of(part)
     return Judge(
         found.all_classes,
         [found.tracks[i].name for i in films],
         [found.spans[i] for i in films],
         [found.codes[i] for i in films],
-        pieces([found.tracks[i].duration for i in films]),
+        pieces([found.tracks[i].duration for i in films], piece),
     )
 
 
@@ -286,7 +297,7 @@ def _scored(
     judge: Judge,
     seconds: Mapping[str, float],
     seed: int,
-) -> tuple[list[EventRow], dict[str, Any]]:
+) -> tuple[list[EventRow], dict[str, Matches]]:
     """Scores of all candidates; test films are looked at here, once."""
     rows, matches = [], {}
     films = [found.tracks[i] for i in found.films_of("test")]
