@@ -1,0 +1,1 @@
+"""Video content analysis: shots, segments, importance, summaries, and what is seen and heard when."""
