@@ -27,7 +27,7 @@ from fusible.evaluation.cuts import Transition
 
 WIDTH, HEIGHT, RATE = 192, 144, 25
 GLITCH = 10.0
-"""Ten of GRID's 800 clips jump at frame 12 by over 30 grey levels, all others by under 4: they hold a cut, and stay out."""
+"""Ten of GRID's 800 clips hold a cut of their own, at which they jump by over 30 grey levels; all others by under 4."""
 PARTS = {
     "bigbuckbunny": ((0, 132),),
     "bikes": ((0, 30), (30, 76), (76, 137), (137, 187), (187, 242)),

@@ -1,9 +1,9 @@
 """Fits the weights of shot detection on training edits; prints `fusible/tasks/video/_weights.py`.
 
 Two logistic regressions. For cuts, every frame of 200 edits is a case. For gradual transitions, every run of frames
-is: right where both its ends are those of a dissolve, or of one half of a fade, to a frame; wrong where it meets none, or
-meets one with both ends off by over four frames together; others are left out. Thresholds are those of best F1 at two
-frames on 80 edits more; log odds are counted from them. None of these edits, and none of their clips, is a test's.
+is: right where both its ends are those of a dissolve, or of one half of a fade, to a frame; wrong where it meets none,
+or meets one with both ends off by over four frames together; others are left out. Thresholds are those of best F1 at
+two frames on 80 edits more; log odds are counted from them. None of these edits, and none of their clips, is a test's.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
     cut, gradual = _fit(*_cuts(fit)), _fit(*_graduals(fit))
     cut[-1], gradual[-1] = cut[-1] - SHIFTS[0], gradual[-1] - SHIFTS[0]
     found = [candidates(band.joined(missing(AHEAD)), 0, len(band), cut, gradual) for band, _ in choose]
-    shifts = {kind: SHIFTS[-1] / 2 - SHIFTS[0] / 2 for kind in ("cut", "gradual")}
+    shifts = dict.fromkeys(("cut", "gradual"), -float(SHIFTS[0]))
     for kind in ("gradual", "cut", "gradual"):
         best = (-1.0, 0.0)
         for shift in SHIFTS - SHIFTS[0]:

@@ -81,9 +81,7 @@ def check_size(media: Media, width: int, height: int) -> None:
     """Raise `DataError` where frames of this size would take too much memory."""
     if width * height > PIXELS:
         limit = PIXELS // 1_000_000
-        raise DataError(
-            f"{media.where}: film of {width}x{height} pixels, at most {limit} million allowed; shrink it"
-        )
+        raise DataError(f"{media.where}: film of {width}x{height} pixels, at most {limit} million allowed; shrink it")
 
 
 def _facts(media: Media, container: InputContainer) -> Film:

@@ -1,13 +1,13 @@
 """Reading a film once, from its start to its end: frames and sound as they come, in constant memory.
 
-    >>> reader = FilmReader(media, rate=16_000, step=0.5)           # doctest: +SKIP
-    >>> for part in reader:                                         # doctest: +SKIP
-    ...     if isinstance(part, SoundBlock):
-    ...         hear(part.time, part.samples)
-    ...     else:
-    ...         watch(part.time, part.small)
-    ...         if part.ticks:
-    ...             encode(part.picture(224), at=[tick * 0.5 for tick in part.ticks])
+>>> reader = FilmReader(media, rate=16_000, step=0.5)           # doctest: +SKIP
+>>> for part in reader:                                         # doctest: +SKIP
+...     if isinstance(part, SoundBlock):
+...         hear(part.time, part.samples)
+...     else:
+...         watch(part.time, part.small)
+...         if part.ticks:
+...             encode(part.picture(224), at=[tick * 0.5 for tick in part.ticks])
 """
 
 from __future__ import annotations

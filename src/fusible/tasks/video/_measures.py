@@ -25,10 +25,10 @@ NOISE = 0.2
 
 
 def cut_measures(band: Band, first: int, last: int) -> np.ndarray:
-    """Measures (last - first, 5) of a cut before each frame of [first, last), natural logarithms.
+    """Measures (last - first, 6) of a cut before each frame of [first, last), natural logarithms.
 
     The least distance across the cut, the distance of the step itself, the usual distance on either side, and the
-    largest and the third largest step around, which a flash and a shake raise.
+    largest and the third largest step around, which a flash and a shake raise, and the step with both frames aligned.
     """
     at = np.arange(first, last)[:, None]
     i, j = (grid.ravel() for grid in np.meshgrid(np.arange(1, SIDE + 1), np.arange(SIDE)))
@@ -43,12 +43,13 @@ def cut_measures(band: Band, first: int, last: int) -> np.ndarray:
         np.nanmedian(np.where(np.isnan(sides).all(axis=1, keepdims=True), 0.0, sides), axis=1),
         around[:, -1],
         around[:, -3],
+        _of(band.aligned, at)[:, 0],
     ]
     return np.log(np.stack(columns, axis=1) + 0.5)
 
 
 def gradual_measures(band: Band, first: int, last: int, length: int) -> np.ndarray:
-    """Measures (last - first, 11) of a gradual transition from each frame a of [first, last) to a + length; NaN at ends.
+    """Measures (last - first, 11) of gradual transitions from frames a of [first, last) to a + length; NaN at ends.
 
     The distance between its ends; how far frames between are from the mixtures of both; how far their order is from an
     even one; how straight the way is, and how even its steps; the drift before and after, per frame, beside its own;

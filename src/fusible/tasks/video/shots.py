@@ -1,9 +1,10 @@
 """Shots of a film: hard cuts, fades and dissolves, found in one pass and in constant memory.
 
-Every frame is compared, as a small picture, with the 36 before it. A cut is where all frames on one side differ from all
-on the other by more than anything moves around it: a flash passes, and motion goes on. A gradual transition is where
-frames are mixtures of the pictures before and after, in even order, and lose the energy that mixing takes away and
-motion leaves. The measures of both (`_measures`) are weighed by logistic regressions, fitted on generated edits.
+Every frame is compared, as a small picture, with the 36 before it. A cut is where all frames on one side differ from
+all on the other by more than moves around it, also with the camera's motion taken away: a flash passes, and motion goes
+on. A gradual transition is where frames are mixtures of the pictures before and after, in even order, and lose the
+energy that mixing takes away and motion leaves. The measures of both (`_measures`) are weighed by logistic regressions,
+fitted on generated edits.
 
 Compare Yuan et al., "A formal study of shot boundary detection" (IEEE Transactions on Circuits and Systems for Video
 Technology 17, 2007), whose cut measures of graph partition these follow, and Lienhart, "Reliable dissolve detection"
@@ -26,7 +27,7 @@ from fusible.tasks.video._signature import Band, Signatures, missing
 from fusible.tasks.video._weights import CUT, GRADUAL
 from fusible.types import Media
 
-BLOCK = 64
+BLOCK = 256
 """Frames that are judged together."""
 AHEAD = max(LENGTHS) + OUTSIDE + 1
 """Frames that must be known after one that is judged."""
@@ -67,8 +68,8 @@ class ShotDetector:
     >>> [(t.kind, t.first, t.last) for t in found]
     [('cut', 30, 30)]
 
-    `add` takes uint8 RGB of always the same even size, as `Frame.small` has it. Transitions come in order of time, a
-    hundred frames or so after they end; memory does not grow.
+    `add` takes uint8 RGB of always the same even size, as `Frame.small` has it. Transitions come in order of time, some
+    hundred frames after they end; memory does not grow.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,13 @@ class ShotDetector:
 
     def add(self, small: np.ndarray) -> list[Transition]:
         """Take the next frame; give the transitions that are now sure, mostly none."""
-        if small.dtype != np.uint8 or small.ndim != 3 or small.shape[2] != 3 or small.shape[0] % 2 or small.shape[1] % 2:
+        if (
+            small.dtype != np.uint8
+            or small.ndim != 3
+            or small.shape[2] != 3
+            or small.shape[0] % 2
+            or small.shape[1] % 2
+        ):
             raise ArrayError(f"frame: expected uint8 (even height, even width, 3), got {small.dtype} {small.shape}")
         self._signatures.add(small)
         return self._advance(last=False) if self._signatures.waiting() >= BLOCK else []
@@ -99,8 +106,7 @@ class ShotDetector:
         self._judge(until)
         surplus = max(0, until - BEHIND - self._offset)
         self._band, self._offset = self._band.tail(surplus), self._offset + surplus
-        found = self._resolve(until if last else self._quiet(until), last)
-        return found
+        return self._resolve(until if last else self._quiet(until), last)
 
     def _judge(self, until: int) -> None:
         """Judge frames from the last judged one to `until`."""
@@ -157,7 +163,7 @@ def find_transitions(frames: Iterator[Frame]) -> list[Transition]:
 def part(transitions: Sequence[Transition], times: Sequence[float], end: float) -> list[Shot]:
     """Part a film of frames shown at `times` (frames,), which ends at `end` seconds, into shots.
 
-    >>> shots = part([Transition("cut", 2, 2), Transition("dissolve", 4, 7, 0.9)], [0.0, 0.1, 0.2, 0.3, *range(1, 7)], 7.0)
+    >>> shots = part([Transition("cut", 2, 2), Transition("dissolve", 4, 7)], [i / 10 for i in range(10)], 1.0)
     >>> [(shot.first, shot.last, shot.begins, shot.clear) for shot in shots]
     [(0, 1, 'start', (0, 1)), (2, 5, 'cut', (2, 3)), (6, 9, 'dissolve', (8, 9))]
     """
