@@ -1,6 +1,7 @@
 """Films are read once: times, grid, sound, and everything that can be wrong with a file."""
 
 import io
+import struct
 import tracemalloc
 from itertools import pairwise
 
@@ -257,3 +258,26 @@ def test_memory_does_not_grow_with_length():
 
     peak(50)
     assert peak(1500) < 1.5 * peak(300) + 200_000
+
+
+@pytest.mark.parametrize(
+    ("matrix", "size", "white"),
+    [
+        ((0, 1, -1, 0), (48, 64), (slice(None, 24), slice(None))),
+        ((-1, 0, 0, -1), (64, 48), (slice(None), slice(36, None))),
+        ((0, -1, 1, 0), (48, 64), (slice(40, None), slice(None))),
+    ],
+    ids=["clockwise", "upside down", "counterclockwise"],
+)
+def test_turned_films_come_upright(matrix, size, white):
+    picture = np.zeros((2, 48, 64, 3), np.uint8)
+    picture[:, :, :28] = 255
+    data = bytearray(reel(picture))
+    a, b, c, d = (value << 16 for value in matrix)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    reader, frames, _ = read(bytes(data))
+    assert reader.film.size == size
+    upright = frames[0].picture(48)
+    assert upright.shape == (*size[::-1], 3)
+    assert upright[white].mean() > 240
+    assert upright.mean() == pytest.approx(255 * 28 / 64, abs=6)

@@ -16,8 +16,8 @@ SIDE = 5
 """Frames on each side of a cut that are compared: all must differ across it, or it is a flash."""
 AROUND = 8
 """Frames on each side whose steps say how much moves."""
-LENGTHS = (6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25, 27, 29)
-"""Steps from the last frame before a gradual transition to the first after it."""
+LENGTHS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25, 27, 29)
+"""Steps from the last frame before a gradual transition to the first after it: six mixed frames at least."""
 OUTSIDE = 6
 """Frames before and after a gradual transition whose drift is compared with its own."""
 NOISE = 0.2

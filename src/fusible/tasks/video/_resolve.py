@@ -12,6 +12,8 @@ from fusible.evaluation.cuts import Transition
 
 HOLD = 75
 """Most frames of one colour that a fade may hold; a longer rest is a shot of its own."""
+DIM = 10
+"""Most frames between the halves of a fade that are nearly, but not quite, of one colour."""
 _GAPS = {0: 3, 1: 1, 2: 4}
 """Least frames between two transitions of which none, one, or both are gradual."""
 
@@ -72,7 +74,7 @@ def _one_fade(early: Candidate, late: Candidate, flat: np.ndarray, offset: int) 
     if not (early.gradual or late.gradual) or late.first - early.last > HOLD:
         return False
     between = flat[max(0, early.last - offset) : late.first + 1 - offset]
-    return bool(between.any() and between[2:-2].all())
+    return bool(between.any() and np.count_nonzero(~between) <= DIM)
 
 
 def _named(candidate: Candidate, flat: np.ndarray, offset: int) -> Candidate:
