@@ -13,9 +13,9 @@ Settings = dict[str, Any]
 Truth = Sequence[Transition]
 GRIDS: dict[str, dict[str, Sequence[Any]]] = {
     "content": {"threshold": (8.0, 13.0, 20.0, 27.0, 34.0), "min_scene_len": (6, 15)},
-    "adaptive": {"adaptive_threshold": (2.0, 3.0, 4.5), "min_content_val": (4.0, 8.0, 15.0), "min_scene_len": (6, 15)},
-    "hash": {"threshold": (0.2, 0.28, 0.35, 0.42), "min_scene_len": (6, 15)},
-    "histogram": {"threshold": (0.02, 0.05, 0.1, 0.2, 0.3), "min_scene_len": (6, 15)},
+    "adaptive": {"adaptive_threshold": (2.0, 3.0, 4.5), "min_content_val": (4.0, 10.0), "min_scene_len": (6, 15)},
+    "hash": {"threshold": (0.2, 0.28, 0.35, 0.42)},
+    "histogram": {"threshold": (0.02, 0.05, 0.1, 0.2, 0.3)},
     "threshold": {"threshold": (6, 12, 25), "method": ("FLOOR", "CEILING")},
 }
 

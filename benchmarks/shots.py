@@ -25,7 +25,7 @@ from fusible.evaluation.cuts import CutScore, Transition, score_cuts, total
 from fusible.tasks.video.shots import find_transitions
 from fusible.types import Media
 
-EDITS, TRAINING, TOLERANCE = 200, 20, 2
+EDITS, TRAINING, TOLERANCE = 200, 12, 2
 FIRST_TRAINING = 30_000
 FUSIBLE = "fusible"
 

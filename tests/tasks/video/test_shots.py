@@ -62,7 +62,7 @@ def test_a_fade_through_one_colour_is_one_transition(ground, hold):
     only = found(np.concatenate([one, np.full((hold, 36, 64, 3), ground), other]))
     assert [t.kind for t in only] == ["fade"]
     assert only[0].first == pytest.approx(48, abs=3)
-    assert only[0].last == pytest.approx(71 + hold, abs=3)
+    assert only[0].last == pytest.approx(71 + hold, abs=4)
 
 
 def test_a_fade_at_the_start_or_the_end_parts_nothing():

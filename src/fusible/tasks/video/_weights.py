@@ -6,4 +6,4 @@ For each measure (`_measures`, in their order), and last the intercept, in which
 import numpy as np
 
 CUT = np.array([7.514, 0.156, -4.584, -1.543, -0.131, 0.842, -13.969])
-GRADUAL = np.array([4.471, 2.256, -2.732, 1.003, -3.551, -0.879, -0.759, 3.317, -0.123, -8.623, 9.232, -13.407])
+GRADUAL = np.array([4.277, 2.209, -2.716, 1.082, -3.314, -0.865, -0.747, 3.394, -0.201, -8.064, 8.827, -13.260])
