@@ -1,1 +1,1 @@
-"""Films: their shots, segments, sounds and words, what in them matters, and summaries."""
+"""Video content analysis: shots, segments, importance, summaries, and what is seen and heard when."""
