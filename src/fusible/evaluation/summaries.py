@@ -10,6 +10,7 @@ are averaged over people (ibid.). The human row leaves each person out in turn a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -194,7 +195,7 @@ def _tau(ours: _Levels, theirs: _Levels) -> float:
     gained = (table * (2 * running - lower - running[:, -1:])).sum()
     pairs = len(ours.codes) * (len(ours.codes) - 1) // 2
     free = [pairs - int((c * (c - 1) // 2).sum()) for c in (ours.counts, theirs.counts)]
-    return float(gained / (np.sqrt(free[0]) * np.sqrt(free[1])))
+    return float(int(gained) / math.sqrt(free[0] * free[1]))
 
 
 def _spearman(rows: np.ndarray, people: np.ndarray) -> np.ndarray:
