@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from _counted import counted, heard, seen
 
+from fusible.data.audio import decode_audio
 from fusible.data.film_writer import write_film
 from fusible.errors import ConfigError, DataError
 from fusible.types import Media
@@ -223,8 +224,32 @@ def test_a_truncated_film_is_written_as_far_as_it_goes(tmp_path):
     check(tmp_path / "out.mp4", written, EVEN, sound=False)
 
 
+def test_a_real_film_looks_and_sounds_as_before(clips, tmp_path):
+    media = Media("film", 0, path=str(clips / "bigbuckbunny.mp4"))
+    spans = [(0.33, 1.5), (3.01, 4.2)]
+    written = write_film(media, spans, tmp_path / "out.mp4", quality=12)
+    with av.open(media.path) as old, av.open(str(tmp_path / "out.mp4")) as new:
+        source = [(frame.time, frame.to_ndarray(format="gray")) for frame in old.decode(video=0)]
+        frames = [(frame.time, frame.to_ndarray(format="gray")) for frame in new.decode(video=0)]
+    begun = np.array([time for time, _ in source]) - source[0][0]
+    assert len(frames) == written.frames
+    for time, picture in frames[::5]:
+        span = np.searchsorted(written.starts, time + 1e-4, side="right") - 1
+        then = np.searchsorted(begun, spans[span][0] + time - written.starts[span] + 2e-4, side="right") - 1
+        assert np.abs(picture.astype(float) - source[then][1]).mean() < 2.5
+    rate = 16_000
+    before, after = (decode_audio(m, rate) for m in (media, Media("new", 0, path=str(tmp_path / "out.mp4"))))
+    for (start, end), at in zip(spans, written.starts, strict=True):
+        ours = after[round(at * rate) : round((at + end - start) * rate)]
+        lags = range(-rate // 50, rate // 50 + 1, 8)
+        alike = [np.corrcoef(ours, before[(s := round(start * rate) + lag) : s + len(ours)])[0, 1] for lag in lags]
+        assert max(alike) > 0.95
+        assert abs(lags[int(np.argmax(alike))]) / rate < 0.01
+
+
 MEMORY = """
 import resource, sys
+from fusible.data.audio import decode_audio
 from fusible.data.film_writer import write_film
 from fusible.types import Media
 write_film(Media("film", 0, path=sys.argv[1]), [(0.0, float(sys.argv[2]))], sys.argv[3])

@@ -213,7 +213,8 @@ class _Speaker:
 
 
 def _turns(frame: Any) -> int:
-    return round(frame.rotation / 90) % 4
+    turns: int = round(frame.rotation / 90) % 4
+    return turns
 
 
 def _upright(frame: Any, width: int, height: int) -> Any:

@@ -59,9 +59,9 @@ class Spans:
         (1, 0)
         """
         columns = list(zip(*rows, strict=True)) or [()] * (4 + confident)
-        names, times = (np.array(columns[i], str) for i in (0, 3)), (np.array(columns[i], float) for i in (1, 2))
-        files, labels = names
-        return cls(files, *times, labels, np.array(columns[4], float) if confident else None)
+        files, labels = np.array(columns[0], str), np.array(columns[3], str)
+        starts, ends = np.array(columns[1], float), np.array(columns[2], float)
+        return cls(files, starts, ends, labels, np.array(columns[4], float) if confident else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ class Matches:
 
     def average_precision(self) -> np.ndarray:
         """Average precision (classes, thresholds)."""
-        return self._precisions(np.ones((1, self.truths.shape[1])))[0]
+        return np.asarray(self._precisions(np.ones((1, self.truths.shape[1])))[0])
 
     def mean(self) -> np.ndarray:
         """Mean over classes (thresholds,); NaN where nothing is true."""
-        return self.drawn(np.ones((1, self.truths.shape[1])))[0]
+        return np.asarray(self.drawn(np.ones((1, self.truths.shape[1])))[0])
 
     def drawn(self, weights: np.ndarray) -> np.ndarray:
         """Mean average precision (draws, thresholds), each file counted as often as `weights` (draws, files) say."""

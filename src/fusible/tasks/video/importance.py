@@ -102,7 +102,7 @@ def representativeness(encodings: np.ndarray) -> np.ndarray:
     steps = directions(encodings)
     steps = directions(steps - steps.mean(axis=0), least=1e-9)
     found = [np.maximum(steps[i : i + BLOCK] @ steps.T, 0.0).mean(axis=1) for i in range(0, len(steps), BLOCK)]
-    return np.minimum(np.concatenate(found), 1.0)
+    return np.asarray(np.minimum(np.concatenate(found), 1.0))
 
 
 def nearness(encodings: np.ndarray, query: np.ndarray) -> np.ndarray:

@@ -37,10 +37,11 @@ def kernel_segments(
     Without `count`, the number m of changes is the one, below `most` segments (a quarter of the steps, at most
     `MOST`), with the least scatter + `penalty` · v · m · (log(steps / m) + 1), v being the scatter per step of the
     whole: so scaling the encodings changes nothing, and noise alone is one segment. `shortest` and `longest` bound a
-    segment's steps; a film of fewer is one segment. The kernel is the product of encodings: scale these to one length for the cosine. The bounds are
-    the best there are. Memory grows with steps × segments, time with that times `longest`; above `STEPS` steps equal
-    runs of them are averaged, and the bounds are the best of those between runs. Raises `ArrayError` for encodings
-    that are empty or not finite, `ConfigError` for settings out of range or that no segmentation meets.
+    segment's steps; a film of fewer is one segment. The kernel is the product of encodings: scale these to one length
+    for the cosine. The bounds are the best there are. Memory grows with steps × segments, time with that times
+    `longest`; above `STEPS` steps equal runs of them are averaged, and the bounds are the best of those between runs.
+    Raises `ArrayError` for encodings that are empty or not finite, `ConfigError` for settings out of range or that no
+    segmentation meets.
 
     >>> kernel_segments(np.repeat([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 10, axis=0)).tolist()
     [0, 10, 20, 30]
