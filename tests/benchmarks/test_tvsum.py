@@ -1,10 +1,10 @@
 """TVSum as it was published: 50 videos of ten categories, 20 people each, scores of 1 to 5 that last about 2 s."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FOLDER
 from scipy.stats import kendalltau
 
 from fusible.evaluation.summaries import Judges, average
@@ -15,7 +15,7 @@ def films(data_folder):
     """All videos, read once."""
     pytest.importorskip("h5py", reason="TVSum is an HDF5 file")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
+        patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
         import _tvsum
 
         patch.setattr(_tvsum, "data_folder", lambda name: data_folder / name)

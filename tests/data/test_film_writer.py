@@ -7,7 +7,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from _counted import counted, heard, seen
+from _counted import counted, heard, picture, seen
 
 from fusible.data.audio import decode_audio
 from fusible.data.film_writer import write_film
@@ -189,12 +189,20 @@ def test_the_file_there_before_stays_when_writing_fails(tmp_path):
         ([(0.0, float("nan"))], "out.mp4", "start < end"),
         ([(0.0, 1.0)], "out.avi", r"\.mp4"),
         ([(0.0, 1.0)], "a.mp4", "the film itself"),
+        ([(0.0, 1.0)], "nowhere/out.mp4", "is not there"),
     ],
 )
 def test_what_cannot_be_asked_is_said(tmp_path, spans, name, says):
     media = counted(tmp_path / "a.mp4", EVEN[:10])
     with pytest.raises(ConfigError, match=says):
         write_film(media, spans, tmp_path / name)
+
+
+def test_settings_out_of_range_are_refused(tmp_path):
+    media = counted(tmp_path / "a.mp4", EVEN[:10])
+    for options in ({"height": 3}, {"quality": 52}):
+        with pytest.raises(ConfigError, match="height must be"):
+            write_film(media, [(0.0, 1.0)], tmp_path / "out.mp4", **options)
 
 
 def test_what_is_no_film_is_said(tmp_path):
@@ -233,10 +241,10 @@ def test_a_real_film_looks_and_sounds_as_before(clips, tmp_path):
         frames = [(frame.time, frame.to_ndarray(format="gray")) for frame in new.decode(video=0)]
     begun = np.array([time for time, _ in source]) - source[0][0]
     assert len(frames) == written.frames
-    for time, picture in frames[::5]:
+    for time, pixels in frames[::5]:
         span = np.searchsorted(written.starts, time + 1e-4, side="right") - 1
         then = np.searchsorted(begun, spans[span][0] + time - written.starts[span] + 2e-4, side="right") - 1
-        assert np.abs(picture.astype(float) - source[then][1]).mean() < 2.5
+        assert np.abs(pixels.astype(float) - source[then][1]).mean() < 2.5
     rate = 16_000
     before, after = (decode_audio(m, rate) for m in (media, Media("new", 0, path=str(tmp_path / "out.mp4"))))
     for (start, end), at in zip(spans, written.starts, strict=True):
@@ -245,6 +253,41 @@ def test_a_real_film_looks_and_sounds_as_before(clips, tmp_path):
         alike = [np.corrcoef(ours, before[(s := round(start * rate) + lag) : s + len(ours)])[0, 1] for lag in lags]
         assert max(alike) > 0.95
         assert abs(lags[int(np.argmax(alike))]) / rate < 0.01
+
+
+def test_a_film_of_one_frame(tmp_path):
+    media = counted(tmp_path / "a.mp4", [0.0], sound=3.0)
+    written = write_film(media, [(0.0, 9.0)], tmp_path / "out.mp4")
+    assert written.frames == 1
+    assert 0 < written.seconds < 1
+    assert seen(tmp_path / "out.mp4") == [(0.0, 0)]
+
+
+def test_a_damaged_film_goes_on_behind_the_damage(tmp_path):
+    media = counted(tmp_path / "a.mkv", EVEN, form="matroska")
+    whole = bytearray((tmp_path / "a.mkv").read_bytes())
+    middle = len(whole) // 2
+    whole[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
+    (tmp_path / "a.mkv").write_bytes(whole)
+    written = write_film(media, [(0.5, 1.5), (9.0, 9.5)], tmp_path / "out.mp4")
+    assert written.seconds == pytest.approx(1.5)
+    shown = [number for time, number in seen(tmp_path / "out.mp4") if time < 1]
+    assert shown == list(range(12, 38))
+
+
+def test_a_cover_is_no_film(tmp_path):
+    with av.open(str(tmp_path / "song.m4a"), "w", format="mp4") as container:
+        voice, cover = container.add_stream("aac", rate=16_000), container.add_stream("png", rate=1)
+        voice.layout, cover.width, cover.height, cover.pix_fmt = "mono", 144, 64, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16_000, 0
+        container.mux(voice.encode(frame))
+        container.mux(voice.encode())
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(picture(3))))
+        container.mux(cover.encode())
+    with pytest.raises(DataError, match="no video stream"):
+        write_film(Media("film", 0, path=str(tmp_path / "song.m4a")), [(0.0, 0.5)], tmp_path / "out.mp4")
 
 
 MEMORY = """

@@ -37,7 +37,8 @@ class Track:
         except av.FFmpegError as error:
             self._source.close()
             raise DataError(f"{media.where}: not a readable film: {error.strerror}; replace the file") from None
-        found = getattr(self._container.streams, kind)
+        cover = av.stream.Disposition.attached_pic
+        found = [stream for stream in getattr(self._container.streams, kind) if not stream.disposition & cover]
         self.stream: Any = found[0] if found else None
         if self.stream is not None and kind == "video":
             self.stream.thread_type = "AUTO"

@@ -56,8 +56,14 @@ def write_film(
     Raises `DataError` for a file that is no film, without pictures, or without anything in the spans; `ConfigError`
     for spans that are reversed or not finite, none at all, a name other than .mp4, and the film's own file.
     """
+    import av
+
     spans, out = [(float(start), float(end)) for start, end in spans], Path(out)
     _check(media, spans, out)
+    if (height is not None and height < SMALLEST) or not 0 <= quality <= 51:
+        raise ConfigError(
+            f"{out}: height must be at least {SMALLEST} and quality in 0 to 51, got {height} and {quality}"
+        )
     with closing(Track(media, "video")) as pictures, closing(Track(media, "audio")) as voices:
         if pictures.stream is None:
             raise DataError(f"{media.where}: no video stream in the file; a film to write needs pictures")
@@ -70,6 +76,8 @@ def write_film(
         try:
             written = _write(media, pictures, voices, spans, beside, form)
             beside.replace(out)
+        except av.FFmpegError as error:
+            raise DataError(f"{out}: the film cannot be written: {error.strerror}") from None
         finally:
             beside.unlink(missing_ok=True)
     return written
@@ -104,6 +112,8 @@ def _check(media: Media, spans: Sequence[Span], out: Path) -> None:
     for start, end in spans:
         if not (np.isfinite([start, end]).all() and start < end):
             raise ConfigError(f"{media.where}: expected spans with start < end in seconds, got ({start:g}, {end:g})")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out}: the folder {out.parent} is not there; make it first")
     if out.suffix.lower() != ".mp4":
         raise ConfigError(f"{out}: a film is written as .mp4; name the file so")
     if media.path is not None and out.exists() and out.samefile(media.path):
