@@ -1,0 +1,1 @@
+"""Video: shots, events, summaries, and whether sound and picture run together."""
