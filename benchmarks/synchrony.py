@@ -1,8 +1,8 @@
 """Offset between sound and picture of GRID clips, shifted by up to a second, found within 80 ms.
 
 Of every test clip 1.9 s of picture are kept, and 1.9 s of sound that begin at another moment, up to one second earlier
-or later. Both are cut out of the clip: there is sound and picture from end to end, no silence or noise is put in, all are
-of one length. A sentence of GRID begins at about the same moment of every clip, so that sound or picture alone say a
+or later. Both are cut out of the clip: there is sound and picture from end to end, nothing is put in, and all are of
+one length. A sentence of GRID begins at about the same moment of every clip, so that sound or picture alone say a
 little about where they were cut: how much, the row with the sound of another test clip shows, which was cut likewise.
 The model sees training clips as they are, and validation clips to choose its ridge and how sure it is.
 """

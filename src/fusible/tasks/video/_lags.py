@@ -19,8 +19,8 @@ TOLERANCE = 0.08
 class Offset:
     """By how much the sound is late: positive where the picture comes first.
 
-    `confidence` (0-1) is the probability that `seconds` is off by at most `TOLERANCE`; `probabilities` (lags,) are those
-    of `lags` (seconds).
+    `confidence` (0-1) is the probability that `seconds` is off by at most `TOLERANCE`; `probabilities` (lags,) are
+    those of `lags` (seconds), which sum to less than 1 where there may be none that is right.
     """
 
     seconds: float
