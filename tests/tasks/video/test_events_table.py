@@ -85,6 +85,24 @@ def test_a_split_column_keeps_films_whole():
         labelled(table(split=["train", "test"] * 6))
 
 
+def test_transcripts_are_read_and_bad_ones_named(tmp_path):
+    (tmp_path / "good.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\na dog barks\n", "utf-8")
+    (tmp_path / "bad.srt").write_text("nothing", "utf-8")
+    told = pd.DataFrame({"file": [f"film{i}.mp4" for i in range(6)], "said": ["good.srt", "bad.srt", *[""] * 4]})
+    told.to_csv(tmp_path / "films.csv", index=False)
+    found = labelled(table(), tmp_path / "films.csv", columns={"transcript": "said"})
+    assert found.films[0].cues == [(1.0, 2.5, "a dog barks")]
+    assert [film.cues for film in found.films[1:]] == [None] * 5
+    assert [(problem.kind, problem.rows) for problem in found.problems] == [("unreadable", (1,))]
+    given = labelled(table(), told, cues={"film3.mp4": [(0.0, 1.0, "a cat")]})
+    assert given.films[3].cues == [(0.0, 1.0, "a cat")]
+
+
+def test_whole_files_with_a_label_are_learned_elsewhere():
+    with pytest.raises(SchemaError, match="learned by `fusible fit`"):
+        labelled(table().drop(columns=["start", "end"]))
+
+
 def test_films_without_events_come_from_a_table_of_films(tmp_path):
     films = pd.DataFrame({"film": [f"film{i}.mp4" for i in range(8)], "noise": [f"s{i}.wav" for i in range(8)]})
     films.to_csv(tmp_path / "films.csv", index=False)

@@ -128,8 +128,7 @@ def build(recipe: Mapping[str, Any], encoders: Mapping[str, TrackEncoder]) -> Lo
     operator = registry.build("fusion", recipe["operator"], widths=dict.fromkeys(encoders, width), width=width)
     settings = {name: recipe[name] for name in ("levels", "size", "dropout", "modality_dropout")}
     columns = {view: encoder.columns for view, encoder in encoders.items()}
-    bands = {view: encoder.bands for view, encoder in encoders.items() if encoder.bands} if recipe["spectra"] else {}
-    return Localiser(columns, operator, int(recipe["classes"]), width=width, bands=bands, **settings)
+    return Localiser(columns, operator, int(recipe["classes"]), width=width, **settings)
 
 
 def _at_points(steps: np.ndarray, levels: int) -> np.ndarray:

@@ -91,4 +91,4 @@ def _recipe(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
                 f"config.yaml: {KEY}: {key}: {name}: expected a number below {high:g}, got {value!r}"
             )
     names = ("operator", "classes", "levels", "size", "width", *SHARES)
-    return {**{name: plain[name] for name in names}, "spectra": bool(plain["spectra"])}
+    return {name: plain[name] for name in names}

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusible.data.read import read
 from fusible.data.split import Split, make_split
+from fusible.data.transcript import read_transcript
 from fusible.errors import DataError, SchemaError
 from fusible.tasks.video._events_tracks import Cue, Sources
 from fusible.types import Media, Problem
@@ -65,13 +66,10 @@ def labelled(
     known = {name: i for i, name in enumerate(told["file"])}
     if lost := [name for name in table["file"] if name not in known]:
         raise DataError(f"spans: file {lost[0]!r} is not in the table of films; expected one of its {len(known)} files")
-    found = Labelled(
-        [_sources(row, i, place, cues or {}) for i, row in enumerate(told.to_dict("records"))],
-        *_by_film(table, known),
-        _split(told, seed),
-        names,
-    )
-    found.problems += _overlapping(found)
+    problems: list[Problem] = []
+    sources = [_sources(row, i, place, cues or {}, problems) for i, row in enumerate(told.to_dict("records"))]
+    found = Labelled(sources, *_by_film(table, known), _split(told, seed), names, problems)
+    problems += _overlapping(found)
     return found
 
 
@@ -94,9 +92,10 @@ def _column(table: pd.DataFrame, key: str, given: str | None) -> str:
     for name in NAMES[key]:
         if name in table:
             return name
+    hint = "; whole files with one label each are learned by `fusible fit`" if key in {"start", "end"} else ""
     raise SchemaError(
         f"spans: no column for the {key} of a span, expected one called {' or '.join(NAMES[key][:3])}; "
-        f"columns are {', '.join(map(str, table))}; name it"
+        f"columns are {', '.join(map(str, table))}; name it{hint}"
     )
 
 
@@ -156,7 +155,15 @@ def _films(
     return told, place
 
 
-def _sources(row: Mapping[str, Any], number: int, root: Path | None, cues: Mapping[str, Sequence[Cue]]) -> Sources:
+def _sources(
+    row: Mapping[str, Any],
+    number: int,
+    root: Path | None,
+    cues: Mapping[str, Sequence[Cue]],
+    problems: list[Problem],
+) -> Sources:
+    """Where one film's views come from; a transcript that cannot be read is named in `problems`."""
+
     def media(column: str) -> Media | None:
         cell = row.get(column)
         if not isinstance(cell, str) or not cell.strip():
@@ -167,15 +174,16 @@ def _sources(row: Mapping[str, Any], number: int, root: Path | None, cues: Mappi
     said = cues.get(name)
     transcript = media("transcript")
     if said is None and transcript is not None:
-        said = read_cues(transcript)
+        try:
+            said = read_cues(transcript)
+        except DataError as error:
+            problems.append(Problem("unreadable", "transcript", f"{name}: taken for wordless: {error}", (number,), 1))
     return Sources(name, media("file"), media("sound"), said)
 
 
 def read_cues(media: Media) -> list[Cue]:
-    """Cues of a transcript file (SRT, VTT or a table of words)."""
-    from fusible.data.transcript import read_transcript
-
-    return [(cue.start, cue.end, cue.text) for cue in read_transcript(media)]
+    """Cues of a transcript file: SRT, WebVTT or a table of words."""
+    return [(cue.start, cue.end, cue.text) for cue in read_transcript(str(media.path)).cues]
 
 
 def _by_film(

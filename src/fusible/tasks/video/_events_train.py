@@ -27,14 +27,12 @@ class Design:
     """How localisers are built and trained; all of it is written into the model folder.
 
     `updates` of `batch` windows of `length` steps at least (see `Material.window`); the one-cycle rate has its peak at
-    `peak`; `looks`, how often validation is looked at in the second half; `spectra`, whether spectra go through
-    two-dimensional convolutions first.
+    `peak`; `looks`, how often validation is looked at in the second half.
     """
 
     width: int = 128
     dropout: float = 0.3
     modality_dropout: float = 0.3
-    spectra: bool = True
     updates: int = 700
     batch: int = 16
     length: int = 256
@@ -110,7 +108,6 @@ def train_member(
         "size": clock.size,
         "width": design.width,
         "dropout": design.dropout,
-        "spectra": design.spectra,
         "modality_dropout": design.modality_dropout if len(views) > 1 else 0.0,
     }
     with seeded(seed):
