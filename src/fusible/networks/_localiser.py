@@ -17,6 +17,8 @@ STEM = (1, 2)
 TRUNK = (4, 8, 1, 2)
 """Dilations of the convolutions before and after fusion: together a step sees 22 steps on either side."""
 REACH = 5
+CHANNELS = 8
+"""Channels of the first convolution over spectra."""
 RARE = 0.01
 """What a class scores before training (Lin et al., "Focal loss for dense object detection", ICCV 2017)."""
 
@@ -45,7 +47,8 @@ class Localiser(nn.Module):
 
     Parameters: `widths` {view: columns}; `operator`, a fusion operator over `{view: width}`; `classes`; `levels` of
     the pyramid; `size`, the length in steps of a usual span; `dropout`; `modality_dropout`, the share of training
-    windows in which views are hidden at random.
+    windows in which views are hidden at random; `bands` {view: bands} of those views whose columns are so many
+    neighbouring bands of one or several spectra a step, which go through two-dimensional convolutions first.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Localiser(nn.Module):
         classes: int,
         *,
         width: int = 128,
+        bands: Mapping[str, int] | None = None,
         levels: int = 1,
         size: float = 4.0,
         dropout: float = 0.3,
@@ -67,13 +71,17 @@ class Localiser(nn.Module):
             )
         self.views, self.levels, self.size = tuple(widths), levels, size
         self.modality_dropout = modality_dropout
-        self.stems = nn.ModuleDict({view: _Stem(columns, width, dropout) for view, columns in widths.items()})
+        spectra = dict(bands or {})
+        self.stems = nn.ModuleDict(
+            {view: _Stem(columns, width, dropout, spectra.get(view, 0)) for view, columns in widths.items()}
+        )
         self.operator = operator
         self.trunk = nn.ModuleList(_Block(width, dilation, dropout) for dilation in TRUNK)
         self.pyramid = nn.ModuleList(_Block(width, 1, dropout) for _ in range(levels - 1))
         self.classify = nn.Conv1d(width, classes, 1)
         self.bound = nn.Conv1d(width, 3, 3, padding=1)
-        nn.init.constant_(self.classify.bias, math.log(RARE / (1 - RARE)))
+        if self.classify.bias is not None:
+            nn.init.constant_(self.classify.bias, math.log(RARE / (1 - RARE)))
 
     def forward(self, tracks: Mapping[str, torch.Tensor], presence: torch.Tensor) -> Dense:
         """Scores of tracks {view: (films, steps, columns)}, present where `presence` (films, steps, views) is true."""
@@ -113,7 +121,7 @@ class Localiser(nn.Module):
 
 def margin(levels: int) -> int:
     """How many steps on either side a step of a localiser with so many levels can see, at most."""
-    return 32 * 2**levels
+    return 32 << levels
 
 
 def points(steps: int, levels: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -167,19 +175,45 @@ class _Block(nn.Module):
 class _Stem(nn.Module):
     """One view: scaled, then convolutions; (films, steps, columns) -> (films, width, steps), zero where absent."""
 
-    def __init__(self, columns: int, width: int, dropout: float) -> None:
+    def __init__(self, columns: int, width: int, dropout: float, bands: int) -> None:
         super().__init__()
         self.scale = _Norm(columns, affine=False)
+        self.spectrum = _Spectrum(bands) if bands else None
         self.enter = nn.Conv1d(columns, width, REACH, padding=REACH // 2)
         self.norm, self.dropout = _Norm(width), nn.Dropout(dropout)
         self.blocks = nn.ModuleList(_Block(width, dilation, dropout) for dilation in STEM)
 
     def forward(self, track: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         steps = torch.where(real.unsqueeze(-1), track, 0.0).transpose(1, 2)
-        steps = self.dropout(self.norm(self.enter(self.scale(steps, real)), real).relu())
+        steps = self.scale(steps, real)
+        if self.spectrum is not None:
+            steps = self.spectrum(steps, real)
+        steps = self.dropout(self.norm(self.enter(steps), real).relu())
         for block in self.blocks:
             steps = block(steps, real)
-        return steps * real.unsqueeze(1)
+        seen: torch.Tensor = steps * real.unsqueeze(1)
+        return seen
+
+
+class _Spectrum(nn.Module):
+    """Adds to spectra what two convolutions over time and neighbouring bands find in them; zero where absent."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.bands = bands
+        self.first = nn.Conv2d(1, CHANNELS, 5, stride=(1, 2), padding=2)
+        self.second = nn.Conv2d(CHANNELS, 2 * CHANNELS, 3, stride=(1, 2), padding=1)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in (CHANNELS, 2 * CHANNELS))
+        self.join = nn.Linear(2 * CHANNELS * -(-bands // 4), bands)
+
+    def forward(self, steps: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Steps (films, columns, steps) -> the same shape."""
+        films, columns, number = steps.shape
+        fine = steps.transpose(1, 2).reshape(films, 1, number * columns // self.bands, self.bands)
+        found = self.norms[1](self.second(self.norms[0](self.first(fine)).relu())).relu()
+        added = self.join(found.transpose(1, 2).flatten(2)).reshape(films, number, columns).transpose(1, 2)
+        result: torch.Tensor = steps + added * real.unsqueeze(1)
+        return result
 
 
 def _halved(steps: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

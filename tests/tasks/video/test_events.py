@@ -17,7 +17,7 @@ from fusible.tasks.video.events import Design, fit_events
 from fusible.tasks.video.events_model import load_events
 from fusible.types import Media
 
-SMALL = Design(width=24, updates=120, batch=4, length=64, looks=2)
+SMALL = Design(width=24, updates=100, batch=4, length=64, looks=2)
 TINY = Design(width=8, updates=2, batch=2, length=32, looks=1)
 
 
@@ -201,7 +201,7 @@ def test_windows_hold_the_spans_that_lie_in_them():
                 windows.tracks["text"][:, :, 0], windows.classes[:, :, 0], windows.inside, windows.real, strict=True
             ):
                 sure = real & ((value < 0.01) | (value > 0.99))
-                assert ((value > 0.5) == (classes > 0.5))[sure].float().mean() > 0.9
+                assert not sure.any() or ((value > 0.5) == (classes > 0.5))[sure].float().mean() > 0.9
                 assert (classes > 0.5).equal(inside)
                 seen += int(inside.sum())
     assert seen > 100

@@ -139,7 +139,8 @@ class Drawer:
             deviation = np.tile(deviation, values.shape[1] // bands)
         else:
             values = values + (how.offset * rng.standard_normal(values.shape[1]) * deviation).astype(np.float32)
-        return values + (how.noise * deviation).astype(np.float32) * rng.standard_normal(values.shape, np.float32)
+        noise = (how.noise * deviation).astype(np.float32) * rng.standard_normal(values.shape, np.float32)
+        return np.asarray(values + noise)
 
     def _deviation(self, view: str) -> np.ndarray:
         """Deviation of each band or column over present steps of all films; keeps their means, too."""
@@ -174,4 +175,5 @@ def _shifted(spectra: np.ndarray, by: float) -> np.ndarray:
     at = np.clip(np.arange(spectra.shape[1]) + by, 0, spectra.shape[1] - 1)
     low = np.floor(at).astype(int)
     weight = (at - low).astype(np.float32)
-    return spectra[:, low] * (1.0 - weight) + spectra[:, np.minimum(low + 1, spectra.shape[1] - 1)] * weight
+    high = np.minimum(low + 1, spectra.shape[1] - 1)
+    return np.asarray(spectra[:, low] * (1.0 - weight) + spectra[:, high] * weight)

@@ -18,9 +18,9 @@ ALIKE = 0.7
 def one_scene(films: Sequence[Sources]) -> bool:
     """Whether frames of training films, of the same and of other films, look alike; false where none can be read."""
     pictures = []
-    for film in spread_over([film for film in films if film.film is not None], FILMS):
+    for media in spread_over([film.film for film in films if film.film is not None], FILMS):
         try:
-            frames = decode_video(film.film, FRAMES, SIZE).astype(np.float64).mean(axis=3)  # type: ignore[arg-type]
+            frames = decode_video(media, FRAMES, SIZE).astype(np.float64).mean(axis=3)
         except DataError:
             continue
         side = min(frames.shape[1:])

@@ -57,7 +57,7 @@ class Material:
         """Steps of a training window: `least`, or room for four times the longest usual span; whole at every level."""
         lengths = np.concatenate([(one[:, 1] - one[:, 0]) * self.rate for one in self._trained()])
         wanted = max(least, int(4 * np.quantile(lengths, 0.95)))
-        whole = 2 ** (self.clock.levels - 1)
+        whole = 1 << (self.clock.levels - 1)
         return -(-min(wanted, LONGEST_WINDOW) // whole) * whole
 
     def described(self) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ class Average:
 
     def seen(self, tracks: Tracks) -> list[np.ndarray]:
         """For each member, whether it sees anything at each point."""
-        return [_at_points(tracks.presence(m.views).any(axis=1), m.network.levels) for m in self.members]
+        return [_at_points(np.asarray(tracks.presence(m.views).any(axis=1)), m.network.levels) for m in self.members]
 
 
 Finder = Member | Average
@@ -96,9 +96,14 @@ def events(dense: Dense, tracks: Tracks, levels: int, *, floor: float) -> Found:
     return propose(Points(places.numpy() / rate, sides, scores), tracks.duration, floor=floor)
 
 
+def members_of(finder: Finder) -> tuple[Member, ...]:
+    """Its localisers."""
+    return finder.members if isinstance(finder, Average) else (finder,)
+
+
 def levels_of(finder: Finder) -> int:
     """Levels of the pyramid."""
-    return finder.members[0].network.levels if isinstance(finder, Average) else finder.network.levels
+    return members_of(finder)[0].network.levels
 
 
 def mixed(dense: Sequence[Dense], weights: Sequence[float], seen: Sequence[np.ndarray], rule: str) -> Dense:
@@ -128,7 +133,8 @@ def build(recipe: Mapping[str, Any], encoders: Mapping[str, TrackEncoder]) -> Lo
     operator = registry.build("fusion", recipe["operator"], widths=dict.fromkeys(encoders, width), width=width)
     settings = {name: recipe[name] for name in ("levels", "size", "dropout", "modality_dropout")}
     columns = {view: encoder.columns for view, encoder in encoders.items()}
-    return Localiser(columns, operator, int(recipe["classes"]), width=width, **settings)
+    bands = {view: encoder.bands for view, encoder in encoders.items() if encoder.bands}
+    return Localiser(columns, operator, int(recipe["classes"]), width=width, bands=bands, **settings)
 
 
 def _at_points(steps: np.ndarray, levels: int) -> np.ndarray:

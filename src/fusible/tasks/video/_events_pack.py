@@ -11,7 +11,7 @@ import torch
 
 from fusible.errors import ModelFormatError
 from fusible.tasks import pack
-from fusible.tasks.video._events_members import RULES, Average, Finder, Member, build
+from fusible.tasks.video._events_members import RULES, Average, Finder, Member, build, members_of
 from fusible.tasks.video._events_read import build_encoder
 from fusible.tasks.video._events_targets import DEEPEST
 from fusible.tasks.video._events_tracks import VIEWS, TrackEncoder
@@ -24,7 +24,7 @@ SHARES = ("dropout", "modality_dropout")
 
 def pack_finder(packer: pack.Packer, finder: Finder, encoders: Mapping[str, TrackEncoder]) -> dict[str, Any]:
     """Add all that a finder and its encoders hold; their plain description."""
-    members = finder.members if isinstance(finder, Average) else (finder,)
+    members = members_of(finder)
     for i, member in enumerate(members):
         packer.arrays(f"member{i}", member.network)
     for view, encoder in encoders.items():

@@ -67,7 +67,7 @@ def labelled(
     if lost := [name for name in table["file"] if name not in known]:
         raise DataError(f"spans: file {lost[0]!r} is not in the table of films; expected one of its {len(known)} files")
     problems: list[Problem] = []
-    sources = [_sources(row, i, place, cues or {}, problems) for i, row in enumerate(told.to_dict("records"))]
+    sources = [_sources(row, i, place, cues or {}, problems) for i, row in enumerate(_records(told))]
     found = Labelled(sources, *_by_film(table, known), _split(told, seed), names, problems)
     problems += _overlapping(found)
     return found
@@ -153,6 +153,10 @@ def _films(
     if len(twice):
         raise DataError(f"films: file {twice.iloc[0]!r} stands in two rows; expected one row per film")
     return told, place
+
+
+def _records(told: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): cell for name, cell in row.items()} for row in told.to_dict("records")]
 
 
 def _sources(

@@ -104,8 +104,10 @@ class TrackEncoder(ABC):
 
 def spread_over(items: Sequence[Any], most: int) -> list[Any]:
     """At most so many evenly spaced items."""
-    places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)) if len(items) else []
-    return [items[i] for i in places]
+    if not items:
+        return []
+    places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).astype(int))
+    return [items[i] for i in places.tolist()]
 
 
 def on_clock(times: np.ndarray, values: np.ndarray, rate: float, steps: int, *, reach: float) -> Track:
@@ -141,4 +143,5 @@ def stacked(track: Track, parts: int) -> Track:
         return track
     steps = len(track.values) // parts
     values = track.values[: steps * parts].reshape(steps, -1)
-    return Track(values, track.present[: steps * parts].reshape(steps, parts).any(axis=1))
+    present = track.present[: steps * parts].reshape(steps, parts)
+    return Track(values, np.asarray(present.any(axis=1)))

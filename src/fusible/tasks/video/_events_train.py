@@ -145,7 +145,7 @@ def _optimise(
             network.train()
             value = loss_of(network(_moved(windows.tracks, device), windows.presence.to(device)), _on(windows, device))
             optimiser.zero_grad(set_to_none=True)
-            value.backward()
+            torch.autograd.backward(value)
             nn.utils.clip_grad_norm_(network.parameters(), design.clip)
             optimiser.step()
             schedule.step()

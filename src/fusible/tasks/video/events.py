@@ -21,7 +21,7 @@ from fusible.tasks.video._events_batches import Example
 from fusible.tasks.video._events_camera import one_scene
 from fusible.tasks.video._events_choice import FLOOR, Weigher
 from fusible.tasks.video._events_material import Material, material, rate_for
-from fusible.tasks.video._events_members import RULES, Finder, Member, find
+from fusible.tasks.video._events_members import RULES, Average, Finder, Member, find, members_of
 from fusible.tasks.video._events_score import Judge, pieces
 from fusible.tasks.video._events_table import labelled
 from fusible.tasks.video._events_tracks import VIEWS, Cue
@@ -255,7 +255,8 @@ def _scored(
         matches[name] = judge.matches(detected, [0.5])
         both = judge.scores(detected, seed=seed)
         own = dict(zip(matches[name].labels, matches[name].average_precision()[:, 0].tolist(), strict=True))
-        members = getattr(finder, "members", (finder,))
+        members = members_of(finder)
+        shares = finder.weights if isinstance(finder, Average) else (1.0,)
         rows.append(
             EventRow(
                 name,
@@ -264,7 +265,7 @@ def _scored(
                 both[METRIC],
                 both["map"],
                 own,
-                weights={m.name: w for m, w in zip(members, getattr(finder, "weights", (1.0,)), strict=True)},
+                weights={m.name: w for m, w in zip(members, shares, strict=True)},
                 parameters=sum(p.numel() for m in members for p in m.network.parameters()),
                 fit_seconds=sum(seconds[m.name] for m in members),
             )
