@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from _event_data import CONDITIONS, SECONDS, write_films
 from _harness import Benchmark
 from _parts import Parts
@@ -45,23 +46,34 @@ def measure(condition: str, seed: int, args: argparse.Namespace) -> dict[str, An
         films = write_films(Path(folder), condition, seed, copies=copies, quick=args.quick)
         spans = films.drop(columns="clip")
         result = fit_events(spans, picture="motion", design=design, piece=SECONDS, seed=seed, device=args.device)
+    drawn = _drawn(films, 20 if args.quick else RESAMPLES)
     return {
         "chosen": result.chosen,
         "best_single": result.best_single,
         "best_fused": result.best_fused,
         "events": result.events,
         "units": result.units,
-        "finders": {row.name: _kept(row, result, args.quick) for row in result.rows},
+        "finders": {row.name: _kept(row, result, drawn) for row in result.rows},
     }
 
 
-def _kept(row: Any, result: Any, quick: bool) -> dict[str, Any]:
+def _drawn(films: pd.DataFrame, resamples: int) -> np.ndarray:
+    """How often each piece of a test film counts in each resample (resamples, pieces), in the order of their names.
+
+    Clips are drawn, the same in every run, wherever in films they stand.
+    """
+    test = films[films["split"] == "test"].drop_duplicates(["file", "clip"])
+    place = test.groupby("file", sort=False).cumcount().astype(str)
+    film = pd.factorize(test["file"])[0].astype(str)
+    clip = dict(zip(np.char.add(np.char.add(film, "/"), place.to_numpy(str)).tolist(), test["clip"], strict=True))
+    names = sorted(clip.values())
+    rng = np.random.default_rng(0)
+    counts = [np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names)) for _ in range(resamples)]
+    return np.stack(counts)[:, [names.index(clip[piece]) for piece in sorted(clip)]].astype(float)
+
+
+def _kept(row: Any, result: Any, drawn: np.ndarray) -> dict[str, Any]:
     matches = result.matches[row.name]
-    units = matches.truths.shape[1]
-    rng = np.random.default_rng(0)  # the same test clips for all candidates; seeds shuffle them
-    drawn = np.stack(
-        [np.bincount(rng.integers(0, units, units), minlength=units) for _ in range(20 if quick else RESAMPLES)]
-    )
     return {
         "kind": row.kind,
         "valid": row.valid,
@@ -69,7 +81,7 @@ def _kept(row: Any, result: Any, quick: bool) -> dict[str, Any]:
         "mean": row.mean.score,
         "classes": row.classes,
         "weights": row.weights,
-        "drawn": np.nan_to_num(matches.drawn(drawn.astype(float))[:, 0]).round(6).tolist(),
+        "drawn": np.nan_to_num(matches.drawn(drawn)[:, 0]).round(6).tolist(),
         "parameters": row.parameters,
         "seconds": row.fit_seconds,
     }

@@ -135,9 +135,10 @@ def _optimise(
     matrices = [p for p in network.parameters() if p.ndim > 1]
     groups = [{"params": matrices, "weight_decay": design.decay}, {"params": vectors, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=design.peak)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, design.peak, total_steps=design.updates + 1, pct_start=design.warmup
-    )
+    total = design.updates + 1
+    ends = design.warmup * total - 1  # where the first phase ends; the schedule divides by it
+    warmup = design.warmup if abs(ends) > 1e-6 else 1.5 / total
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, design.peak, total_steps=total, pct_start=warmup)
     looks = {design.updates - 1 - round(i * design.updates / 2 / max(1, design.looks)) for i in range(design.looks)}
     best, kept, update = -math.inf, None, 0
     while update < design.updates:
