@@ -65,7 +65,7 @@ def write_film(
             "libx264", rate=FPS, options={"crf": "16", "preset": "ultrafast", "threads": "1"}
         )
         video.width, video.height, video.pix_fmt = WIDE, HIGH, "yuv420p"
-        sound: Any = target.add_stream("aac", rate=RATE, options={"b": "128000"})
+        sound: Any = target.add_stream("aac", rate=RATE, options={"b": "128000", "aac_coder": "fast"})
         waves = []
         for place, (name, file, words) in enumerate(clips):
             frames, wave = read_clip(file)

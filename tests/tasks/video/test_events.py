@@ -34,13 +34,13 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def result(table):
-    return fit_events(table, design=SMALL, operators=("concat", "gated"), seed=1)
+    return fit_events(table, design=SMALL, seed=1)
 
 
 def test_events_are_found_where_they_were_put(result, table):
     rows = {row.name: row for row in result.rows}
     assert set(rows) == {
-        "single:sound", "single:video", "fused:concat", "fused:gated", "model:average", "model:product", "model:all",
+        "single:sound", "single:video", "fused:concat", "model:average", "model:product", "model:all",
     }  # fmt: skip
     assert rows[result.chosen].valid == max(row.valid for row in result.rows)
     assert rows[result.chosen].test.score > 0.7
@@ -138,6 +138,11 @@ def test_labels_that_only_test_has_are_noted_and_spans_beyond_the_end_are_cut(ta
 def test_settings_that_cannot_be_used_are_refused_before_any_work(options, said):
     with pytest.raises(FusibleError, match=said):
         fit_events("nowhere.csv", **options)
+
+
+def test_every_operator_that_is_asked_for_is_a_candidate(table):
+    result = fit_events(table, rate=5.0, operators=("gated", "attention"), design=TINY)
+    assert {"fused:gated", "fused:attention"} <= {row.name for row in result.rows}
 
 
 def test_training_without_events_is_refused(table):

@@ -14,7 +14,8 @@ from fusible.tasks.video._events_tracks import Tracks
 
 SHARES = 10
 """Weights are multiples of one in so many; for more than two members of half as many."""
-FLOOR = 0.01
+FLOOR, COARSE = 0.01, 0.05
+"""Least confidence of events that are scored, and of those by which weights are compared: fewer, so faster."""
 
 
 class Weigher:
@@ -40,7 +41,7 @@ class Weigher:
                     mixed([one[i] for one in dense], weights, average.seen(film), rule),
                     film,
                     members[0].network.levels,
-                    floor=FLOOR,
+                    floor=COARSE,
                 )
                 for i, film in enumerate(self.films)
             ]

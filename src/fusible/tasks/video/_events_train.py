@@ -33,7 +33,7 @@ class Design:
     width: int = 128
     dropout: float = 0.3
     modality_dropout: float = 0.3
-    updates: int = 700
+    updates: int = 600
     batch: int = 16
     length: int = 256
     peak: float = 3e-3
