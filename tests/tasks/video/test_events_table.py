@@ -1,0 +1,117 @@
+"""Tables of spans: rows that are none are named, splits keep films whole."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusible.errors import DataError, FusibleError, SchemaError
+from fusible.tasks.video._events_table import labelled
+
+
+def table(rows=12, **columns):
+    base = {
+        "file": [f"film{i // 2}.mp4" for i in range(rows)],
+        "start": [float(i % 2) for i in range(rows)],
+        "end": [i % 2 + 0.5 for i in range(rows)],
+        "label": ["dog" if i % 3 else "cat" for i in range(rows)],
+    }
+    return pd.DataFrame({**base, **columns})
+
+
+def test_spans_are_sorted_by_film_and_time():
+    found = labelled(table().iloc[::-1].reset_index(drop=True))
+    assert [film.name for film in found.films] == [f"film{i}.mp4" for i in (5, 4, 3, 2, 1, 0)]
+    for spans, labels, rows in zip(found.spans, found.labels, found.rows, strict=True):
+        assert spans.tolist() == [[0.0, 0.5], [1.0, 1.5]]
+        assert len(labels) == 2
+        assert rows[0] == rows[1] + 1
+    assert sum(map(len, found.split.parts.values())) == 6
+    assert labelled(table(), seed=3).split.test.tolist() == labelled(table(), seed=3).split.test.tolist()
+
+
+def test_columns_are_found_by_usual_names_or_named():
+    frame = table().rename(columns={"file": "clip", "start": "start_s", "end": "end_s", "label": "word"})
+    assert labelled(frame).columns == {"file": "clip", "start": "start_s", "end": "end_s", "label": "word"}
+    odd = table().rename(columns={"label": "what"})
+    with pytest.raises(SchemaError, match="no column for the label of a span"):
+        labelled(odd)
+    assert labelled(odd, columns={"label": "what"}).columns["label"] == "what"
+    with pytest.raises(SchemaError, match="no column 'nothing'"):
+        labelled(odd, columns={"label": "nothing"})
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("end", 0.5, "row 3: the span is reversed, 1 to 0.5 s"),
+        ("end", 1.0, "row 3: the span has no length, 1 to 1 s"),
+        ("start", -1.0, "row 3: begins at -1 s, expected 0 or later"),
+        ("start", np.nan, "row 3, column 'start': expected seconds"),
+        ("end", np.inf, "row 3, column 'end': expected seconds"),
+        ("label", "", "row 3, column 'label': expected a label"),
+        ("label", None, "row 3, column 'label': expected a label"),
+        ("file", None, "row 3, column 'file': expected a file"),
+    ],
+)
+def test_a_row_that_is_no_span_is_named(column, value, said):
+    frame = table()
+    frame[column] = frame[column].astype(object)
+    frame.loc[3, column] = value
+    if column in {"start", "end"}:
+        frame[column] = frame[column].astype(float)
+    with pytest.raises(FusibleError, match=said):
+        labelled(frame)
+
+
+def test_spans_of_one_label_that_overlap_are_kept_and_named():
+    frame = table(label="dog")
+    frame.loc[4, "end"] = 1.2
+    found = labelled(frame)
+    (problem,) = found.problems
+    assert problem.kind == "overlapping spans"
+    assert "rows 4 and 5 (dog in film2.mp4)" in problem.message
+    assert sum(map(len, found.spans)) == len(frame)
+    frame.loc[4, "label"] = "cat"
+    assert not labelled(frame).problems
+
+
+def test_a_split_column_keeps_films_whole():
+    parts = ["train"] * 8 + ["valid"] * 2 + ["test"] * 2
+    found = labelled(table(split=parts))
+    assert {name: own.tolist() for name, own in found.split.parts.items()} == {
+        "train": [0, 1, 2, 3], "valid": [4], "test": [5],
+    }  # fmt: skip
+    with pytest.raises(DataError, match="stands in several parts"):
+        labelled(table(split=["train", "test"] * 6))
+
+
+def test_transcripts_are_read_and_bad_ones_named(tmp_path):
+    (tmp_path / "good.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\na dog barks\n", "utf-8")
+    (tmp_path / "bad.srt").write_text("nothing", "utf-8")
+    told = pd.DataFrame({"file": [f"film{i}.mp4" for i in range(6)], "said": ["good.srt", "bad.srt", *[""] * 4]})
+    told.to_csv(tmp_path / "films.csv", index=False)
+    found = labelled(table(), tmp_path / "films.csv", columns={"transcript": "said"})
+    assert found.films[0].cues == [(1.0, 2.5, "a dog barks")]
+    assert [film.cues for film in found.films[1:]] == [None] * 5
+    assert [(problem.kind, problem.rows) for problem in found.problems] == [("unreadable", (1,))]
+    given = labelled(table(), told, cues={"film3.mp4": [(0.0, 1.0, "a cat")]})
+    assert given.films[3].cues == [(0.0, 1.0, "a cat")]
+
+
+def test_whole_files_with_a_label_are_learned_elsewhere():
+    with pytest.raises(SchemaError, match="learned by `fusible fit`"):
+        labelled(table().drop(columns=["start", "end"]))
+
+
+def test_films_without_events_come_from_a_table_of_films(tmp_path):
+    films = pd.DataFrame({"film": [f"film{i}.mp4" for i in range(8)], "noise": [f"s{i}.wav" for i in range(8)]})
+    films.to_csv(tmp_path / "films.csv", index=False)
+    found = labelled(table(), tmp_path / "films.csv", columns={"sound": "noise"})
+    assert len(found.films) == 8
+    assert found.films[7].sound.path == str(tmp_path / "s7.wav")
+    assert len(found.spans[7]) == 0
+    with pytest.raises(DataError, match=r"'film5\.mp4' is not in the table of films"):
+        labelled(table(), films.head(5))
+    with pytest.raises(DataError, match="stands in two rows"):
+        labelled(table(), pd.concat([films, films]))
+    assert len(labelled(table(), [f"film{i}.mp4" for i in range(9)]).films) == 9
