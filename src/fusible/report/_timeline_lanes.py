@@ -14,9 +14,9 @@ from fusible.tasks.video.timeline import EVENT, LANES, MOMENT, SHOT, SIGHT, SOUN
 TITLES = {SHOT: "Shots", SIGHT: "Seen", SOUND: "Heard", WORDS: "Said", EVENT: "Events", MOMENT: "Moments"}
 ROWS = {SHOT: 1, SIGHT: 4, SOUND: 4, WORDS: 2, EVENT: 4, MOMENT: 1}
 TONES = 8
-MOST_DRAWN = 6_000
+MOST_DRAWN = 20_000
 """Entries of a lane up to which the page holds each one; of more, neighbours are joined."""
-FINE, COARSE = 3_000, 320
+FINE, COARSE = 20_000, 320
 """Parts of the film's length: entries shorter than one are joined with their neighbours, for zooming and at first."""
 JOINED = 8
 """Parts that joined entries are at most long."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ def statement(timeline: Timeline) -> str:
     '1 shot in 1:04; speech in 25 %.'
     """
     shots, seconds = len(timeline.lane(SHOT)), length(timeline)
-    parts = [f"{shots:,} shot{'s' * (shots != 1)} in {whole(seconds)}" if shots else f"{whole(seconds)} without shots"]
+    without = "film" if has_picture(timeline.film) else "sound"
+    parts = [f"{shots:,} shot{'s' * (shots != 1)} in {whole(seconds)}" if shots else f"{whole(seconds)} of {without}"]
     heard = [f"{label} in {percent(share)}" for label, share, _ in shares(timeline, SOUND) if share >= 0.005]
     parts += [", ".join(heard[:2])]
     parts += [", ".join(label for label, _, _ in shares(timeline, SIGHT)[:3])]
@@ -51,6 +52,11 @@ def statement(timeline: Timeline) -> str:
     if best is not None:
         parts.append(f"most important: {whole(best.start)} to {whole(best.end)}")
     return "; ".join(part for part in parts if part) + "."
+
+
+def has_picture(film: Mapping[str, Any]) -> bool:
+    """Whether a film has pictures, as far as its facts say."""
+    return bool(film.get("has_picture", film.get("width", 1)))
 
 
 def shares(timeline: Timeline, lane: str) -> list[tuple[str, float, Entry]]:

@@ -19,13 +19,15 @@ from fusible.data.kinds import by_bytes
 from fusible.report import html
 from fusible.report._players import data_uri, link, media_type, read_start
 from fusible.report._timeline_lanes import TITLES, Block, covered, curves, lanes, length, percent, ticks
-from fusible.report._timeline_story import MOST_WORDS, content, shares, statement, story, transcript, whole
+from fusible.report._timeline_story import MOST_WORDS, content, has_picture, shares, statement, story, transcript, whole
 from fusible.tasks.video.storyboard import clock
 from fusible.tasks.video.timeline import LANES, MOMENT, SHOT, WORDS, Entry, Timeline
 from fusible.types import Modality
 
 PLAYED = 8 * 2**20
 """Bytes of a film up to which it is embedded; larger ones are linked."""
+UNPLAYED = "video/x-msvideo"
+"""What no browser plays: linked, for another player."""
 MOST_ROWS = 200
 """Entries per lane that the tables list."""
 MOST_WARNINGS = 20
@@ -101,23 +103,15 @@ def _player(film: Path | None, page: Path | None, timeline: Timeline) -> dict[st
     if film is None or not start:
         return None
     kind = media_type(start)
-    sound = by_bytes(start[:16]) == Modality.AUDIO or not _has_picture(timeline)
-    embedded = kind is not None and len(start) <= PLAYED
+    sound = by_bytes(start[:16]) == Modality.AUDIO or not has_picture(timeline.film)
+    embedded = kind is not None and kind != UNPLAYED and len(start) <= PLAYED
     return {
         "tag": "audio" if sound else "video",
         "source": data_uri(start, kind) if kind is not None and embedded else link(film, page),
         "embedded": embedded,
-        "kind": kind or f"{film.suffix.lstrip('.').upper()} files",
+        "kind": film.suffix.lstrip(".").upper() or kind or "",
         "poster": None if sound else next((html._picture(one.jpeg) for one in timeline.key_frames), None),
     }
-
-
-def _has_picture(timeline: Timeline) -> bool:
-    """Whether the film has pictures, as far as its facts say."""
-    film = timeline.film
-    if "has_picture" in film:
-        return bool(film["has_picture"])
-    return bool(film.get("width", 1)) or bool(timeline.key_frames)
 
 
 def _kicker(timeline: Timeline) -> str:
