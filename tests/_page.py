@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 ATTACK = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
-VOID = {"meta", "img", "br", "link", "line", "rect", "circle"}
+VOID = {"meta", "img", "br", "input", "link", "line", "rect", "circle"}
 
 
 class Page(HTMLParser):

@@ -12,7 +12,7 @@ from fusible.tasks.video.storyboard import clock
 from fusible.tasks.video.timeline import EVENT, LANES, MOMENT, SHOT, SIGHT, SOUND, WORDS, Entry, Timeline
 
 TITLES = {SHOT: "Shots", SIGHT: "Seen", SOUND: "Heard", WORDS: "Said", EVENT: "Events", MOMENT: "Moments"}
-ROWS = {SHOT: 1, SIGHT: 4, SOUND: 4, WORDS: 2, EVENT: 4, MOMENT: 1}
+ROWS = {SHOT: 1, SIGHT: 5, SOUND: 4, WORDS: 2, EVENT: 4, MOMENT: 1}
 TONES = 8
 MOST_DRAWN = 20_000
 """Entries of a lane up to which the page holds each one; of more, neighbours are joined."""

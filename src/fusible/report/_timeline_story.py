@@ -43,8 +43,9 @@ def statement(timeline: Timeline) -> str:
     shots, seconds = len(timeline.lane(SHOT)), length(timeline)
     without = "film" if has_picture(timeline.film) else "sound"
     parts = [f"{shots:,} shot{'s' * (shots != 1)} in {whole(seconds)}" if shots else f"{whole(seconds)} of {without}"]
-    heard = [f"{label} in {percent(share)}" for label, share, _ in shares(timeline, SOUND) if share >= 0.005]
-    parts += [", ".join(heard[:2])]
+    sounds = [(label, share) for label, share, _ in shares(timeline, SOUND) if share >= 0.005]
+    heard = [f"{label} in {percent(share)}" for label, share in sounds if label != "silence" or len(sounds) == 1]
+    parts += [", ".join(heard[:2]) if timeline.film.get("sound", True) else "no sound"]
     parts += [", ".join(label for label, _, _ in shares(timeline, SIGHT)[:3])]
     events = ", ".join(label for label, _, _ in shares(timeline, EVENT)[:3])
     parts += [f"events: {events}" if events else ""]
@@ -56,7 +57,7 @@ def statement(timeline: Timeline) -> str:
 
 def has_picture(film: Mapping[str, Any]) -> bool:
     """Whether a film has pictures, as far as its facts say."""
-    return bool(film.get("has_picture", film.get("width", 1)))
+    return bool(film.get("picture", film.get("width", 1)))
 
 
 def shares(timeline: Timeline, lane: str) -> list[tuple[str, float, Entry]]:
