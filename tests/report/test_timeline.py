@@ -75,6 +75,8 @@ def test_the_film_in_a_sentence(found):
     said = "8 shots in 1:04; speech in 43 %; dog, beach; events: jump; most important: 0:12 to 0:20."
     assert statement(found) == said
     assert statement(replace(found, entries=[])) == "1:04 of film."
+    rare = [Entry("sight", 0.0, 3.0, "cat"), Entry("sight", 3.0, 7.0, "dog")]
+    assert statement(replace(found, entries=rare)) == "1:04 of film; dog."
     assert statement(Timeline("a.wav", {"seconds": 3.0, "picture": False, "sound": True}, [])) == "0:03 of sound."
     assert statement(Timeline("a.mp4", {"seconds": 3.0, "sound": False}, entries()[:1])) == "1 shot in 0:08; no sound."
 

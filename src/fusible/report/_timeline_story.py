@@ -21,6 +21,8 @@ MOST_LABELS = 8
 MOST_WORDS = 4_000
 PAUSE, LINE = 1.0, 24
 """Seconds of silence after which a line of the transcript ends, and words that it has at most."""
+LEAST = 0.05
+"""Share of the film from which on the sentence names what is seen."""
 LONGEST = 40
 
 
@@ -46,7 +48,7 @@ def statement(timeline: Timeline) -> str:
     sounds = [(label, share) for label, share, _ in shares(timeline, SOUND) if share >= 0.005]
     heard = [f"{label} in {percent(share)}" for label, share in sounds if label != "silence" or len(sounds) == 1]
     parts += [", ".join(heard[:2]) if timeline.film.get("sound", True) else "no sound"]
-    parts += [", ".join(label for label, _, _ in shares(timeline, SIGHT)[:3])]
+    parts += [", ".join(label for label, share, _ in shares(timeline, SIGHT)[:3] if share >= LEAST)]
     events = ", ".join(label for label, _, _ in shares(timeline, EVENT)[:3])
     parts += [f"events: {events}" if events else ""]
     best = max(timeline.lane(MOMENT), key=lambda e: e.score or 0.0, default=None)
