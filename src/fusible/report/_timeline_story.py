@@ -131,7 +131,7 @@ class _Within:
 
     def among(self, start: float, end: float) -> list[Entry]:
         """Those that overlap a span."""
-        return [self._entries[k] for k in np.flatnonzero((self._starts < end) & (self._ends > start))]
+        return [self._entries[k] for k in np.flatnonzero((self._starts < end) & (self._ends > start)).tolist()]
 
     def longest(self, start: float, end: float) -> list[str]:
         """Labels of those that overlap a span, those that hold most of it first."""
