@@ -46,7 +46,10 @@ def test_summarize_writes_a_film_and_its_spans(capsys, path, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["analyze", "FILM", "-o", "OUT", "--step", "0"], "expected a step of 0.1 to 60 seconds, got 0"),
+        (
+            ["analyze", "FILM", "FILM", "-o", "OUT", "--step", "0"],
+            "error: video: expected a step of 0.1 to 60 seconds, got 0",
+        ),
         (["analyze", "FILM", "-o", "FILM"], "expected a folder to write timelines to, got a file"),
         (
             ["analyze", "FILM", "FILM", "-o", "OUT", "--transcript", "a.srt"],

@@ -80,44 +80,69 @@ def analyze_film(
     FusibleError
         One line: a file that cannot be read, an encoder or a setting that cannot be used.
     """
-    eye = _checked(step, encoder)
-    tagger = _tagger(labels, encoder)
-    said = transcript if isinstance(transcript, Transcript) or transcript is None else read_transcript(transcript)
-    hearing = Hearing(step, rate=RATE)
-    media = Media("file", -1, path=str(file))
-    watched = watch(media, eye, step=step, listeners=(hearing, SoundListener(RATE)), device=device, progress=progress)
-    views, loudness = _views(watched, hearing, said, step, device)
-    times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
-    joined = fused(views)
-    important = importance(joined)
-    segments = _entries.segments_of(watched, joined, step)
-    curves = {"novelty": novelty(joined), "importance": important}
-    if watched.film.has_sound:
-        curves |= {"loudness": loudness, "onsets": _entries.onset_curve(sounds, len(times), step)}
-    entries = [
-        *_entries.shot_entries(watched.shots),
-        *_entries.sight_entries(watched, tagger),
-        *_entries.sound_entries(sounds),
-        *_entries.word_entries(said),
-        *_entries.moment_entries(important, times, segments),
-    ]
-    warnings = [problem.message for problem in watched.problems]
-    if tagger is not None and tagger.blind and labels is not None:
-        words = ", ".join(map(repr, tagger.blind))
-        hint = "no class that is known is like it; leave it out, or search by a retriever"
-        warnings.append(f"no picture can be tagged {words}: {hint}")
-    timeline = Timeline(
-        Path(file).name,
-        _entries.facts(watched),
-        ordered(entries),
-        _entries.key_frames(watched),
-        times,
-        curves,
-        {**views, "fused": joined.astype(np.float32)},
-        warnings,
-        {"step": step, "encoder": encoder, "tags": None if tagger is None else tagger.how},
-    )
-    return Analysis(watched, views, joined, important, segments, timeline)
+    return Analyst(labels, step=step, encoder=encoder, device=device).analyze(file, transcript, progress)
+
+
+class Analyst:
+    """What analyses films with one set of settings: its encoder and tags are made once, and checked before any film.
+
+    Parameters and errors are those of `analyze_film`.
+    """
+
+    def __init__(
+        self, labels: Sequence[str] | None = None, *, step: float = STEP, encoder: str = ENCODER, device: str = "cpu"
+    ) -> None:
+        self.step, self.encoder, self.device = step, encoder, device
+        self.labels = labels
+        self._eye = _checked(step, encoder)
+        self._tagger = _tagger(labels, encoder)
+
+    def analyze(
+        self,
+        file: str | Path,
+        transcript: str | Path | Transcript | None = None,
+        progress: Progress | None = None,
+    ) -> Analysis:
+        """Watch a film once and say what is in it, see `analyze_film`."""
+        step, tagger = self.step, self._tagger
+        said = transcript if isinstance(transcript, Transcript) or transcript is None else read_transcript(transcript)
+        hearing = Hearing(step, rate=RATE)
+        media = Media("file", -1, path=str(file))
+        watched = watch(
+            media, self._eye, step=step, listeners=(hearing, SoundListener(RATE)), device=self.device, progress=progress
+        )
+        views, loudness = _views(watched, hearing, said, step, self.device)
+        times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
+        joined = fused(views)
+        important = importance(joined)
+        segments = _entries.segments_of(watched, joined, step)
+        curves = {"novelty": novelty(joined), "importance": important}
+        if watched.film.has_sound:
+            curves |= {"loudness": loudness, "onsets": _entries.onset_curve(sounds, len(times), step)}
+        entries = [
+            *_entries.shot_entries(watched.shots),
+            *_entries.sight_entries(watched, tagger),
+            *_entries.sound_entries(sounds),
+            *_entries.word_entries(said),
+            *_entries.moment_entries(important, times, segments),
+        ]
+        warnings = [problem.message for problem in watched.problems]
+        if tagger is not None and tagger.blind and self.labels is not None:
+            words = ", ".join(map(repr, tagger.blind))
+            hint = "no class that is known is like it; leave it out, or search by a retriever"
+            warnings.append(f"no picture can be tagged {words}: {hint}")
+        timeline = Timeline(
+            Path(file).name,
+            _entries.facts(watched),
+            ordered(entries),
+            _entries.key_frames(watched),
+            times,
+            curves,
+            {**views, "fused": joined.astype(np.float32)},
+            warnings,
+            {"step": step, "encoder": self.encoder, "tags": None if tagger is None else tagger.how},
+        )
+        return Analysis(watched, views, joined, important, segments, timeline)
 
 
 def _checked(step: float, encoder: str) -> Encoder:

@@ -11,7 +11,8 @@ from typing import Any
 
 from fusible.errors import ConfigError, FusibleError
 from fusible.tasks.folder import replace
-from fusible.tasks.video.analysis import Analysis, analyze_film
+from fusible.tasks.source import Progress
+from fusible.tasks.video.analysis import Analysis, Analyst
 from fusible.tasks.video.timeline import Timeline
 from fusible.tasks.video.timeline_files import write_json, write_parquet, write_vtt
 
@@ -40,6 +41,7 @@ def analyze_films(
     *,
     transcripts: Mapping[str, str | Path] | None = None,
     page: Page | None = None,
+    progress: Progress | None = None,
     **given: Any,
 ) -> Analyzed:
     """Analyse films, and write a folder for each within `output`: `timeline.json`, `.parquet`, `.vtt`, and a page.
@@ -48,7 +50,8 @@ def analyze_films(
     files of one name get numbers. A folder of an earlier analysis is replaced as a whole. A film that cannot be
     analysed is among `failures`, and the others go on.
 
-    Raises `ConfigError`, before any work, for no files, or an output that holds something else.
+    Raises `ConfigError`, before any work, for no files, settings that cannot be used, or an output that holds something
+    else.
     """
     place = Path(output)
     if not files:
@@ -58,10 +61,10 @@ def analyze_films(
     places = folders(files, place)
     for folder in places:
         _check(folder)
-    found = Analyzed()
+    analyst, found = Analyst(**given), Analyzed()
     for file, folder in zip(files, places, strict=True):
         try:
-            analysis = analyze_film(file, transcript=(transcripts or {}).get(str(file)), **given)
+            analysis = analyst.analyze(file, (transcripts or {}).get(str(file)), progress)
         except FusibleError as error:
             found.failures[str(file)] = str(error)
             continue
