@@ -35,6 +35,16 @@ def whole(seconds: float) -> str:
     return clock(seconds).rpartition(".")[0]
 
 
+def stretch(entry: Entry) -> str:
+    """From when to when an entry is: to the second, or finer where both would read the same.
+
+    >>> stretch(Entry("moment", 12.0, 20.4, "")), stretch(Entry("moment", 3.2, 3.6, ""))
+    ('0:12 to 0:20', '0:03.2 to 0:03.6')
+    """
+    told = whole if whole(entry.start) != whole(entry.end) else clock
+    return f"{told(entry.start)} to {told(entry.end)}"
+
+
 def statement(timeline: Timeline) -> str:
     """The film in a sentence.
 
@@ -53,7 +63,7 @@ def statement(timeline: Timeline) -> str:
     parts += [f"events: {events}" if events else ""]
     best = max(timeline.lane(MOMENT), key=lambda e: e.score or 0.0, default=None)
     if best is not None:
-        parts.append(f"most important: {whole(best.start)} to {whole(best.end)}")
+        parts.append(f"most important: {stretch(best)}")
     return "; ".join(part for part in parts if part) + "."
 
 

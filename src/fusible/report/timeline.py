@@ -19,7 +19,17 @@ from fusible.data.kinds import by_bytes
 from fusible.report import html
 from fusible.report._players import data_uri, link, media_type, read_start
 from fusible.report._timeline_lanes import TITLES, Block, covered, curves, lanes, length, percent, ticks
-from fusible.report._timeline_story import MOST_WORDS, content, has_picture, shares, statement, story, transcript, whole
+from fusible.report._timeline_story import (
+    MOST_WORDS,
+    content,
+    has_picture,
+    shares,
+    statement,
+    story,
+    stretch,
+    transcript,
+    whole,
+)
 from fusible.tasks.video.storyboard import clock
 from fusible.tasks.video.timeline import LANES, MOMENT, SHOT, WORDS, Entry, Timeline
 from fusible.types import Modality
@@ -182,7 +192,7 @@ def _what(timeline: Timeline, name: str, entries: list[Entry]) -> str:
         said = " ".join(" ".join(entry.label for entry in entries[:60]).split())
         return said if len(said) <= 120 else said[:119] + "…"
     if name == MOMENT:
-        times = [f"{whole(entry.start)} to {whole(entry.end)}" for entry in entries[:5]]
+        times = [stretch(entry) for entry in entries[:5]]
         return ", ".join(times) + (", …" if len(entries) > 5 else "")
     found = shares(timeline, name)
     return ", ".join(f"{label} {percent(share)}" for label, share, _ in found[:6]) + (", …" if len(found) > 6 else "")
