@@ -1,5 +1,7 @@
 """Sources: every distinct item decoded and encoded once, through the cache; what cannot be read is absent and named."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,6 +83,27 @@ def test_each_distinct_item_is_decoded_and_encoded_once(dataset, tmp_path, cache
     assert len(encoder.decoded) == 4
     assert source.counts == {"encoded": 3, "cached": 0, "unreadable": 1}
     assert source.presence([view], np.arange(7))[:, 0].tolist() == [True, True, True, True, False, False, True]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_what_was_begun_is_not_decoded_again(dataset, tmp_path, cached):
+    source, encoder = Source(dataset, cache=ArrayCache(tmp_path) if cached else None), Counting()
+    view = dataset.views["photo"]
+    with ThreadPoolExecutor(2) as pool:
+        source.begin(view, encoder, pool)
+    assert sorted(encoder.decoded) == [0, 1, 3, 5]
+    check_rows(source.feed(view, encoder, encoded=True))
+    assert sorted(encoder.decoded) == [0, 1, 3, 5]
+    assert source.counts == {"encoded": 3, "cached": 0, "unreadable": 1}
+
+
+def test_what_the_cache_has_is_not_begun(dataset, tmp_path):
+    view = dataset.views["photo"]
+    Source(dataset, cache=ArrayCache(tmp_path)).feed(view, Counting(), encoded=True)
+    source, encoder = Source(dataset, cache=ArrayCache(tmp_path)), Counting()
+    with ThreadPoolExecutor(2) as pool:
+        source.begin(view, encoder, pool)
+    assert encoder.decoded == [5]
 
 
 def test_a_second_source_encodes_nothing(dataset, tmp_path):

@@ -159,15 +159,19 @@ def paths_of(dataset: Dataset, data: ViewData, rows: np.ndarray) -> list[str | N
     return found
 
 
-def previews_of(view: View, items: Sequence[Media | None], pool: ThreadPoolExecutor) -> list[bytes | None]:
+Previews = Callable[[], list[bytes | None]]
+
+
+def begin_previews(view: View, items: Sequence[Media | None], pool: ThreadPoolExecutor) -> Previews:
     """Small JPEG pictures of images and of the middle frames of videos; short sounds that are no files as they are.
 
-    One item that several rows hold is read once; one that cannot be read has none.
+    They are made in threads of `pool`; what is returned waits for them. One item that several rows hold is read once;
+    one that cannot be read has none.
     """
     make = PREVIEWS[view.modality]
     distinct = {id(item): item for item in items if item is not None}
-    made = dict(zip(distinct, pool.map(lambda item: _tried(make, item), distinct.values()), strict=True))
-    return [None if item is None else made[id(item)] for item in items]
+    begun = {key: pool.submit(_tried, make, item) for key, item in distinct.items()}
+    return lambda: [None if item is None else begun[id(item)].result() for item in items]
 
 
 def _tried(make: Callable[[Media], bytes | None], item: Media) -> bytes | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fusible.data.cache import ArrayCache, CacheSpace
+from fusible.data.cache import ArrayCache
 from fusible.data.dataset import Dataset
 from fusible.errors import ConfigError, DataError
 from fusible.index.items import FUSED, Items
@@ -24,7 +24,7 @@ from fusible.tasks import _index_rows as made
 from fusible.tasks._index_failures import Failed, failed_cells, standing
 from fusible.tasks._index_place import check_model, current, gone_of, info_of, open_model, opened, origin_of, read_some
 from fusible.tasks.retriever import Retriever
-from fusible.tasks.source import Progress, Source, stage
+from fusible.tasks.source import Progress, Source, Spaces, stage
 from fusible.types import MEDIA, View
 
 CHUNK = 1_024
@@ -70,21 +70,8 @@ class _Chunk:
     source: Source
     before: dict[str, np.ndarray] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
-    previews: dict[str, list[bytes | None]] = field(default_factory=dict)
+    previews: dict[str, made.Previews] = field(default_factory=dict)
     media: dict[str, list[str | None]] = field(default_factory=dict)
-
-
-class _OpenCache(ArrayCache):
-    """A cache whose parts are opened once, not once per chunk."""
-
-    def __init__(self, folder: Path | None) -> None:
-        super().__init__(folder)
-        self._spaces: dict[str, CacheSpace] = {}
-
-    def open(self, namespace: str) -> CacheSpace:
-        if namespace not in self._spaces:
-            self._spaces[namespace] = super().open(namespace)
-        return self._spaces[namespace]
 
 
 def build_index(
@@ -139,7 +126,8 @@ def build_index(
     about = (names, id, origin_of(data), dataset.fingerprint)
     gone_of(index, *about, prune=prune)  # refused before a job is begun
     columns, unknown = made.plain_schema(columns, texts, index.types, {n for view in lacking for n in view.columns})
-    run = _Run(retriever, dataset, names, columns, _store(cache), workers or 4, device)
+    store = cache if isinstance(cache, ArrayCache) else ArrayCache(None if cache is None else Path(cache))
+    run = _Run(retriever, dataset, names, columns, store, workers or 4, device)
     job = f"{dataset.fingerprint} {retriever.fingerprint} {id or ''} {'prune' if prune else ''}".strip()
     resumed = index.unfinished == job
     with index.writing(job) as writer:
@@ -215,6 +203,7 @@ class _Run:
         self.written = 0
         self.failures: list[dict[str, str]] = []
         self.counts = {"encoded": 0, "cached": 0}
+        self.spaces: Spaces = {}
 
     def write(self, writer: Any, progress: Progress | None) -> None:
         """Write what the index lacks."""
@@ -242,9 +231,11 @@ class _Run:
                 one.result()
 
     def _read(self, rows: np.ndarray, writer: Any, pool: ThreadPoolExecutor) -> _Chunk:
-        """Hash a chunk's items, ask what the index lacks, and make previews of that."""
+        """Hash a chunk's items, ask what the index lacks, and begin to decode that and to make previews of it."""
         quiet = replace(self.dataset, problems=[])
-        source = Source(quiet, cache=self.cache, workers=self.workers, device=self.device, rows=rows)
+        source = Source(
+            quiet, cache=self.cache, workers=self.workers, device=self.device, rows=rows, spaces=self.spaces
+        )
         held = [source.data(view) for view in self.views]
         ids = [self.names[row] for row in rows.tolist()]
         paths = {d.view.name: made.paths_of(self.dataset, d, rows) for d in held if d.view.modality in MEDIA}
@@ -258,11 +249,12 @@ class _Run:
         places = np.flatnonzero(left)
         chunk.texts = made.full_texts(self.dataset, rows[places])
         for view, data in zip(self.views, held, strict=True):
+            chunk.source.begin(view, self.retriever.encoders[view.name], pool)
             chunk.before[view.name] = chunk.source.data(view).ids.copy()
             if view.modality in MEDIA:
                 items = made.media_of(data, places)
                 chunk.media[view.name] = [paths[view.name][place] for place in places.tolist()]
-                chunk.previews[view.name] = made.previews_of(view, items, pool)
+                chunk.previews[view.name] = made.begin_previews(view, items, pool)
         return chunk
 
     def _encode(self, chunk: _Chunk) -> tuple[Items, list[dict[str, str]]]:
@@ -279,7 +271,8 @@ class _Run:
         rows, again = pa.array(chunk.rows[left]), {one.row for one in failed if one.passing}
         ids = [chunk.ids[i] for i in left.tolist()]
         keys = ["" if i in again else chunk.keys[i] for i in left.tolist()]  # without a key it is tried again
-        items = Items(ids, vectors, self.columns.take(rows), chunk.texts, chunk.previews, chunk.media, keys)
+        previews = {name: wait() for name, wait in chunk.previews.items()}
+        items = Items(ids, vectors, self.columns.take(rows), chunk.texts, previews, chunk.media, keys)
         self.written += len(ids)
         lines = [{"id": chunk.ids[one.row], "view": one.view, "message": one.message} for one in failed]
         self.failures += lines
@@ -290,9 +283,3 @@ class _Run:
         encoder = self.retriever.encoders[view.name]
         found = failed_cells(self.dataset, view, encoder, chunk.rows, data, before, vectors)
         return [one for one in found if chunk.left[one.row]]
-
-
-def _store(cache: str | Path | ArrayCache | None) -> ArrayCache:
-    if isinstance(cache, ArrayCache):
-        return cache
-    return _OpenCache(Path(cache) if cache is not None else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -16,12 +16,17 @@ from fusible.data.cache import ArrayCache, CacheSpace
 from fusible.data.dataset import Dataset
 from fusible.encoders._base import Encoder
 from fusible.errors import DataError
+from fusible.tasks._ahead import begin, by_length, in_order, unreadable
 from fusible.tasks.encode import Arrays, arrange, decode_key, encode_batch
 from fusible.training.feed import Batcher, Feed
 from fusible.types import MEDIA, STEPS, Problem, View, ViewData
 
 SHARD = 512
 BATCH = 32
+
+
+Spaces = dict[tuple[int, bool], CacheSpace]
+"""Parts of a cache that are open, by the encoder's identity and whether they hold sequences."""
 
 
 class Stage(Protocol):
@@ -53,7 +58,8 @@ class Source:
 
     With `rows`, ids and row arguments count within these; messages name rows of the table. `steps`: most tokens of an
     item. `counts` says how many items were encoded, came from the cache, and could not be read. Unreadable items become
-    absent cells, and one `Problem` per view names them.
+    absent cells, and one `Problem` per view names them. `spaces` may be shared by sources whose encoders stay as they
+    are: reading all weights, to name them, then happens once.
     """
 
     def __init__(
@@ -66,9 +72,10 @@ class Source:
         progress: Progress | None = None,
         rows: np.ndarray | None = None,
         steps: int = STEPS,
+        spaces: Spaces | None = None,
     ) -> None:
         self.dataset, self.rows, self.steps = dataset, rows, steps
-        self.cache = cache
+        self.cache, self._spaces = cache, spaces
         self.workers, self.device = workers, device
         self.progress = progress
         self.problems: list[Problem] = []
@@ -76,6 +83,7 @@ class Source:
         self._data: dict[str, ViewData] = {}
         self._feeds: dict[tuple[str, int, str], tuple[Encoder, Feed]] = {}
         self._items: dict[tuple[str, str], Any] = {}
+        self._begun: dict[tuple[str, int], dict[int, Future[tuple[int, Any]]]] = {}
 
     def data(self, view: View) -> ViewData:
         """The view's distinct items and who holds them."""
@@ -124,6 +132,14 @@ class Source:
                 feed = Feed(data.ids, items=self._decode(view, encoder, data), batcher=self._batcher(view, encoder))
             self._feeds[key] = (encoder, feed)
         return replace(self._feeds[key][1], ids=self.data(view).ids)
+
+    def begin(self, view: View, encoder: Encoder, pool: ThreadPoolExecutor) -> None:
+        """Begin to decode, in threads of `pool`, the first media that encoding this view will ask for."""
+        data, space = self.data(view), self._space(encoder)
+        if view.modality in MEDIA:
+            lacking = set(space.missing(list(data.keys)) if space else data.keys)
+            ids = [i for i in sorted(self._readable(data)) if data.keys[i] in lacking]
+            self._begun[view.name, id(encoder)] = begin(encoder.decode, data.values, ids, pool)
 
     def hiding(self, hidden: Mapping[str, np.ndarray]) -> Source:
         """The same source, nothing decoded or encoded twice, with views absent in some rows.
@@ -188,9 +204,7 @@ class Source:
             for i in range(0, len(frame), SHARD):
                 pieces += encode_batch(encoder, encoder.collate(frame.iloc[i : i + SHARD]), self.device, steps)
             return pieces
-        if encoder.frozen and self.cache is not None:
-            kind = "tokens" if self.steps == STEPS else f"tokens{self.steps}"
-            space = self.cache.open(f"{kind if tokens else 'encoded'}-{encoder.fingerprint()}")
+        if (space := self._space(encoder, tokens)) is not None:
             self._fill(view, encoder, data, space, encode=True, tokens=tokens)
             kept = sorted(self._readable(data))
             return dict(zip(kept, space.gather([data.keys[i] for i in kept]), strict=True))
@@ -198,6 +212,17 @@ class Source:
         for ids, arrays in self._encoded(view, encoder, data, range(len(data.values)), tokens):
             found.update(zip(ids, arrays, strict=True))
         return {i: array for i, array in found.items() if array.size}
+
+    def _space(self, encoder: Encoder, tokens: bool = False) -> CacheSpace | None:
+        """Where the cache keeps what this encoder makes; None where nothing is kept."""
+        if not encoder.frozen or self.cache is None:
+            return None
+        known = {} if self._spaces is None else self._spaces
+        if (id(encoder), tokens) not in known:
+            kind = "tokens" if self.steps == STEPS else f"tokens{self.steps}"
+            opened = self.cache.open(f"{kind if tokens else 'encoded'}-{encoder.fingerprint()}")
+            known[id(encoder), tokens] = opened
+        return known[id(encoder), tokens]
 
     def _fill(
         self, view: View, encoder: Encoder, data: ViewData, space: CacheSpace, *, encode: bool, tokens: bool = False
@@ -236,7 +261,7 @@ class Source:
         """Decoded items: from a feed that is already there, else decoded now."""
         known = self._items.get((view.name, decode_key(encoder)))
         if known is None:
-            return self._decoded(view, encoder, data, _by_length(data, ids), "encode")
+            return self._decoded(view, encoder, data, by_length(data.values, ids), "encode")
         held = self._readable(data) & known.keys()
         return ((i, known[i]) for i in ids if i in held)
 
@@ -244,25 +269,12 @@ class Source:
         self, view: View, encoder: Encoder, data: ViewData, ids: Sequence[int], what: str
     ) -> Iterator[tuple[int, Any]]:
         """Decode items in worker threads, in order, a bounded number ahead; unreadable ones become absent."""
-
-        def one(i: int) -> tuple[int, Any]:
-            try:
-                return i, encoder.decode(data.values[i])
-            except DataError as error:
-                return i, error
-
         bad: dict[int, str] = {}
         readable = self._readable(data)
         ids = [i for i in ids if i in readable]
-        with (
-            ThreadPoolExecutor(max(1, self.workers)) as pool,
-            stage(self.progress if ids else None, f"{what} {view.name}", len(ids)) as bar,
-        ):
-            queue = iter(ids)
-            ahead = [pool.submit(one, i) for i in islice(queue, BATCH * 2)]
-            while ahead:
-                i, item = ahead.pop(0).result()
-                ahead += [pool.submit(one, j) for j in islice(queue, 1)]
+        begun = self._begun.pop((view.name, id(encoder)), {})
+        with stage(self.progress if ids else None, f"{what} {view.name}", len(ids)) as bar:
+            for i, item in in_order(encoder.decode, data.values, ids, self.workers, begun):
                 bar.advance()
                 if isinstance(item, DataError):
                     bad[i] = str(item)
@@ -279,21 +291,4 @@ class Source:
         rows = rows if self.rows is None else self.rows[rows]
         data.ids[np.isin(data.ids, list(bad))] = -1
         self.counts["unreadable"] += len(bad)
-        shown = "; ".join(list(bad.values())[:3])
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-        self.problems.append(
-            Problem(
-                "unreadable",
-                view.name,
-                f"{len(bad)} unreadable {view.modality} item(s) are treated as absent: {shown}{more}",
-                tuple(int(r) for r in rows[:100]),
-                len(rows),
-            )
-        )
-
-
-def _by_length(data: ViewData, ids: Sequence[int]) -> Sequence[int]:
-    """Texts by length, so that a batch pads little; other items in their order."""
-    if not len(ids) or not isinstance(data.values[ids[0]], str):
-        return ids
-    return sorted(ids, key=lambda i: len(data.values[i]))
+        self.problems.append(unreadable(view, list(bad.values()), rows))
