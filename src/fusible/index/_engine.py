@@ -21,10 +21,9 @@ class Layered:
 
     def __init__(self, base: Graph | Block, fresh: Block, alive: np.ndarray) -> None:
         self.base, self.fresh = base, fresh
-        there = np.isin(base.numbers, alive, assume_unique=True)
-        self.alive = None if there.all() else there
+        self.alive = None if np.array_equal(base.numbers, alive) else np.isin(base.numbers, alive, assume_unique=True)
         self.bits = None if self.alive is None else np.packbits(self.alive, bitorder="little")
-        self.count = int(there.sum())
+        self.count = len(alive) if self.alive is None else int(self.alive.sum())
 
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None, exact: bool | None) -> Found:
         """Find the `k` nearest rows; `allowed` are sorted numbers of rows, None for all.
