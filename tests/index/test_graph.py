@@ -225,6 +225,20 @@ def test_a_damaged_graph_is_refused_in_one_line_and_compaction_repairs_it(graph,
     assert Index.open(graph.folder).search("one", vectors[:2], 1).ids == [["0"], ["1"]]
 
 
+@pytest.mark.parametrize(
+    ("part", "value"), [("neighbors", ROWS), ("neighbors", -2), ("neighbors", 2**31 - 1), ("levels", 9), ("offsets", 7)]
+)
+def test_a_graph_that_links_beyond_its_nodes_is_refused(graph, part, value):
+    """Walking it would read memory that is not its own; faiss checks it, from the release on that is asked for."""
+    path = graph.folder / named(graph)[0] / "graph.faiss"
+    index = faiss.read_index(str(path))
+    held = getattr(index.hnsw, part)
+    faiss.rev_swig_ptr(held.data(), held.size())[3] = value
+    faiss.write_index(index, str(path))
+    with pytest.raises(DataError, match="graph missing or damaged"):
+        Index.open(graph.folder).search("one", np.ones((1, WIDTH)), 3)
+
+
 @pytest.fixture
 def block(tmp_path, vectors, monkeypatch):
     """An index of as many rows without a graph."""
