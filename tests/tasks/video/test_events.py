@@ -53,6 +53,8 @@ def test_events_are_found_where_they_were_put(result, table):
     assert 0.7 < result.views[0]["coverage"] < 0.9
     again = json.loads(json.dumps(result.to_json()))
     assert again["chosen"] == result.chosen
+    assert again["rows"][0]["test"]["score"] == rows["single:sound"].test.score
+    assert again["difference"]["mean"] == result.difference.mean
 
 
 def test_a_saved_model_finds_the_same(result, table, tmp_path):
@@ -123,6 +125,31 @@ def test_labels_that_only_test_has_are_noted_and_spans_beyond_the_end_are_cut(ta
     assert result.rows[0].classes["middle"] == 0.0
     problem = next(p for p in result.problems if p.kind == "spans beyond the end")
     assert problem.rows == (len(table) - 1,)
+    assert problem.message.startswith("1 spans end behind their film, and are cut there; the first is row")
+
+
+def test_spans_that_begin_behind_their_film_are_left_out_or_refused(table):
+    odd = table.copy()
+    odd.loc[odd.index[0], ["start", "end"]] = [50.0, 51.0]
+    result = fit_events(odd, views=["sound"], design=TINY)
+    problem = next(p for p in result.problems if p.kind == "spans beyond the end")
+    assert "1 spans end behind their film, and are cut there, 1 begin there and are left out" in problem.message
+    assert result.events["train"] == int((table["split"] == "train").sum()) - 1
+    odd[["start", "end"]] = table[["start", "end"]] * 1000 + 20_000
+    with pytest.raises(DataError, match="no event of a training film lies in its film; are starts and ends seconds"):
+        fit_events(odd, views=["sound"], design=TINY)
+
+
+def test_a_model_knows_from_which_confidence_on_it_is_right(result, table):
+    confidence = result.model.confidence
+    assert 0.05 <= confidence <= 0.95
+    film = table["file"].iloc[-1]
+    truth = table[table["file"] == film]
+    told = result.model.predict([film], floor=confidence)
+    assert 0.5 * len(truth) <= len(told) <= 1.5 * len(truth)
+    result.model.info["confidence"], kept = "high", result.model.info["confidence"]
+    assert result.model.confidence == 0.5
+    result.model.info["confidence"] = kept
 
 
 @pytest.mark.parametrize(

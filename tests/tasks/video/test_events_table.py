@@ -99,7 +99,7 @@ def test_transcripts_are_read_and_bad_ones_named(tmp_path):
 
 
 def test_whole_files_with_a_label_are_learned_elsewhere():
-    with pytest.raises(SchemaError, match="learned by `fusible fit`"):
+    with pytest.raises(SchemaError, match="learned by `fusible video fit --target`"):
         labelled(table().drop(columns=["start", "end"]))
 
 
@@ -110,8 +110,43 @@ def test_films_without_events_come_from_a_table_of_films(tmp_path):
     assert len(found.films) == 8
     assert found.films[7].sound.path == str(tmp_path / "s7.wav")
     assert len(found.spans[7]) == 0
-    with pytest.raises(DataError, match=r"'film5\.mp4' is not in the table of films"):
+    with pytest.raises(DataError, match=r"'film5\.mp4' is none of the 5 films"):
         labelled(table(), films.head(5))
     with pytest.raises(DataError, match="stands in two rows"):
         labelled(table(), pd.concat([films, films]))
     assert len(labelled(table(), [f"film{i}.mp4" for i in range(9)]).films) == 9
+
+
+def test_a_folder_of_films_and_spans_that_name_them_in_any_way(tmp_path):
+    place = tmp_path / "films"
+    (place / "more").mkdir(parents=True)
+    for name in ("film0.mp4", "film1.MKV", *(f"film{i}.mp4" for i in range(2, 8)), ".h.mp4", "a.wav", "more/film9.mp4"):
+        (place / name).touch()
+    spans = table(6, file=["film0.mp4", "films/film0.mp4", str(place / "film1.MKV"), "film2.mp4"] + ["film2.mp4"] * 2)
+    spans.to_csv(tmp_path / "spans.csv", index=False)
+    found = labelled(tmp_path / "spans.csv", place)
+    assert [film.name for film in found.films] == ["film0.mp4", "film1.MKV", *(f"film{i}.mp4" for i in range(2, 8))]
+    assert found.films[1].film.path == str(place / "film1.MKV")
+    assert [len(spans) for spans in found.spans] == [2, 1, 3, 0, 0, 0, 0, 0]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no film and no table in the folder"):
+        labelled(table(), tmp_path / "empty")
+
+
+def test_folders_called_train_valid_and_test_are_the_split(tmp_path):
+    for part in ("train", "val", "test"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "a.mp4").touch()
+    found = labelled(table(2, file=["train/a.mp4"] * 2), tmp_path)
+    assert [film.name for film in found.films] == ["test/a.mp4", "train/a.mp4", "val/a.mp4"]
+    assert {name: own.tolist() for name, own in found.split.parts.items()} == {"train": [1], "valid": [2], "test": [0]}
+
+
+def test_spans_give_the_split_of_films_that_have_none_and_the_rest_is_named():
+    parts = ["train"] * 8 + ["valid"] * 2 + ["test"] * 2
+    found = labelled(table(split=parts), [f"film{i}.mp4" for i in range(7)])
+    assert {name: len(own) for name, own in found.split.parts.items()} == {"train": 4, "valid": 1, "test": 1}
+    assert len(found.films) == 6
+    (problem,) = found.problems
+    assert (problem.kind, problem.rows) == ("no part", (6,))
+    assert "the first is film6.mp4" in problem.message

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fusible.evaluation.localisation import segment_f1
 from fusible.networks._localiser import Dense
 from fusible.tasks.video._events_members import Average, Member, events, mixed
+from fusible.tasks.video._events_proposals import Found
 from fusible.tasks.video._events_score import Judge
 from fusible.tasks.video._events_tracks import Tracks
 
@@ -16,6 +18,10 @@ SHARES = 10
 """Weights are multiples of one in so many; for more than two members of half as many."""
 FLOOR, COARSE = 0.01, 0.05
 """Least confidence of events that are scored, and of those by which weights are compared: fewer, so faster."""
+
+
+LEVELS = tuple(np.linspace(0.05, 0.95, 19).round(2).tolist())
+"""Confidences that are tried as the least of events that are told."""
 
 
 class Weigher:
@@ -52,6 +58,15 @@ class Weigher:
         if member.name not in self._dense:
             self._dense[member.name] = [member.dense(film) for film in self.films]
         return self._dense[member.name]
+
+
+def least_confidence(judge: Judge, found: Sequence[Found]) -> float:
+    """From which confidence on events are told: F1 at an overlap of .5 is best on these films, the least of equals.
+
+    Mean average precision looks at doubtful events, too; a list for people should hold what is more often right.
+    """
+    scores = [segment_f1(judge.truth, judge.given(found, floor), [0.5])[0.5].f1 for floor in LEVELS]
+    return LEVELS[int(np.argmax(scores))]
 
 
 def simplex(members: int) -> list[tuple[float, ...]]:

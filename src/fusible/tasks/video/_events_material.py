@@ -101,6 +101,8 @@ def material(told: Labelled, kinds: Mapping[str, str], rate: float | None, progr
     tracks, kept = _read(told, encoders, problems, progress)
     split = _left(told.split, kept)
     spans, labels = _inside(told, kept, tracks, problems)
+    if not any(len(spans[i]) for i in split.train):
+        raise DataError("spans: no event of a training film lies in its film; are starts and ends seconds?")
     used = {v: e for v, e in encoders.items() if any(tracks[i].views[v].present.any() for i in split.train)}
     if not used:
         raise DataError("films: no training film has sound, frames or words that can be read; mend the files")
@@ -158,20 +160,22 @@ def _left(split: Split, kept: list[int]) -> Split:
 def _inside(
     told: Labelled, kept: list[int], tracks: list[Tracks], problems: list[Problem]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Spans and labels of films that are left: what lies beyond a film's end is cut, and named."""
-    spans, labels, beyond = [], [], []
+    """Spans and labels of films that are left: what lies beyond a film's end is cut, or left out, and named."""
+    spans, labels, beyond, outside = [], [], [], 0
     for film, track in zip(kept, tracks, strict=True):
         own, tolerance = told.spans[film], 1.0 / 25
         late = own[:, 1] > track.duration + tolerance
         beyond += [(int(row), track.name, track.duration) for row in told.rows[film][late]]
         cut = np.minimum(own, track.duration)
         whole = cut[:, 1] > cut[:, 0]
+        outside += int((~whole).sum())
         spans.append(cut[whole])
         labels.append(told.labels[film][whole])
     if beyond:
         row, name, end = beyond[0]
         where = f"the first is row {row} ({name} ends at {end:.2f} s)"
-        message = f"{len(beyond)} spans end behind their film, and are cut there; {where}"
+        also = f", {outside} begin there and are left out" if outside else ""
+        message = f"{len(beyond)} spans end behind their film, and are cut there{also}; {where}"
         rows = tuple(one[0] for one in beyond[:100])
         problems.append(Problem("spans beyond the end", told.columns["end"], message, rows, len(beyond)))
     return spans, labels

@@ -37,15 +37,19 @@ class Judge:
     def matches(self, found: Sequence[Found], thresholds: Sequence[float] = THRESHOLDS) -> Matches:
         """Found events, film by film, against the labelled ones."""
         every = [self._piece(film, at) for film, one in enumerate(self.starts) for at in range(len(one))]
-        return match(self.truth, self._given(found), thresholds, files=every)
+        return match(self.truth, self.given(found), thresholds, files=every)
 
     def scores(self, found: Sequence[Found], seed: int = 0) -> dict[str, Score]:
         """MAP at overlaps .5 to .95 and their mean, `map`, with intervals."""
-        return mean_average_precision(self.truth, self._given(found), seed=seed)
+        return mean_average_precision(self.truth, self.given(found), seed=seed)
 
-    def _given(self, found: Sequence[Found]) -> Spans:
-        classes = np.asarray(self.classes, object)
-        return self._spans([f.spans for f in found], [classes[f.labels] for f in found], [f.scores for f in found])
+    def given(self, found: Sequence[Found], floor: float = 0.0) -> Spans:
+        """Found events, film by film, whose confidence is `floor` or more."""
+        classes, kept = np.asarray(self.classes, object), [f.scores >= floor for f in found]
+        both = list(zip(found, kept, strict=True))
+        return self._spans(
+            [f.spans[k] for f, k in both], [classes[f.labels[k]] for f, k in both], [f.scores[k] for f, k in both]
+        )
 
     def score(self, found: Sequence[Found], threshold: float = 0.5) -> float:
         """Mean average precision at one overlap; 0 where nothing is labelled."""

@@ -14,11 +14,12 @@ from fusible.data.read import read
 from fusible.data.split import Split, make_split
 from fusible.data.transcript import read_transcript
 from fusible.errors import DataError, SchemaError
+from fusible.tasks.video._events_films import FILES, films_of, frame_of, in_parts, matched
 from fusible.tasks.video._events_tracks import Cue, Sources
 from fusible.types import Media, Problem
 
 NAMES = {
-    "file": ("file", "film", "video", "path", "filename", "clip"),
+    "file": FILES,
     "start": ("start", "start_s", "begin", "start_seconds", "onset"),
     "end": ("end", "end_s", "stop", "end_seconds", "offset"),
     "label": ("label", "event", "class", "word", "tag"),
@@ -54,34 +55,24 @@ def labelled(
     """Read a table of spans, and a table of films where there is one.
 
     `columns` names those of file, start, end and label in `spans`, and of sound and transcript in `films`, where they
-    are not found by `NAMES`. `cues` {file: cues} are transcripts that are read already. A `split` column of either
-    table gives the parts, else they are drawn, film by film.
+    are not found by `NAMES`. `cues` {file: cues} are transcripts that are read already. `films` may be a folder, too. A
+    `split` column gives the parts, that of the films first, else they are drawn, film by film.
     """
     given = dict(columns or {})
-    table, root = _frame(spans, ("start", "end"), given)
+    wanted = {given.get(key) or name for key in ("start", "end") for name in NAMES[key]}
+    table, root = frame_of(spans, sorted(wanted))
     names = {key: _column(table, key, given.get(key)) for key in NAMES}
     table = table.rename(columns={name: key for key, name in names.items()})
     _check(table, names)
-    told, place = _films(films, table, root, given)
-    known = {name: i for i, name in enumerate(told["file"])}
-    if lost := [name for name in table["file"] if name not in known]:
-        raise DataError(f"spans: file {lost[0]!r} is not in the table of films; expected one of its {len(known)} files")
+    told, place = films_of(films, table, root, given)
+    table["file"] = matched(table["file"], told, root, place)
     problems: list[Problem] = []
+    told = in_parts(told, table, problems)
+    known = {name: i for i, name in enumerate(told["file"])}
     sources = [_sources(row, i, place, cues or {}, problems) for i, row in enumerate(_records(told))]
     found = Labelled(sources, *_by_film(table, known), _split(told, seed), names, problems)
     problems += _overlapping(found)
     return found
-
-
-def _frame(source: Any, numbers: Sequence[str], given: Mapping[str, str | None]) -> tuple[pd.DataFrame, Path | None]:
-    """Cells of a table, numbers as numbers, and the folder that its paths are relative to."""
-    wanted = {given.get(key) or name for key in numbers for name in NAMES[key]}
-    first = read(source)
-    columns = {
-        name: "number" if name in wanted else "text:ignore" for name in first.table.column_names if name != "split"
-    }
-    dataset = read(source, columns=columns)
-    return dataset.to_pandas(), dataset.root
 
 
 def _column(table: pd.DataFrame, key: str, given: str | None) -> str:
@@ -92,7 +83,9 @@ def _column(table: pd.DataFrame, key: str, given: str | None) -> str:
     for name in NAMES[key]:
         if name in table:
             return name
-    hint = "; whole files with one label each are learned by `fusible fit`" if key in {"start", "end"} else ""
+    hint = (
+        "; whole files with a label each are learned by `fusible video fit --target`" if key in {"start", "end"} else ""
+    )
     raise SchemaError(
         f"spans: no column for the {key} of a span, expected one called {' or '.join(NAMES[key][:3])}; "
         f"columns are {', '.join(map(str, table))}; name it{hint}"
@@ -119,40 +112,6 @@ def _check(table: pd.DataFrame, names: Mapping[str, str]) -> None:
         what = "has no length" if end[odd[0]] == start[odd[0]] else "is reversed"
         where = f"spans: row {odd[0]}: the span {what}, {start[odd[0]]:g} to {end[odd[0]]:g} s"
         raise DataError(f"{where}; expected its start before its end")
-
-
-def _films(
-    films: Any, table: pd.DataFrame, root: Path | None, given: Mapping[str, str | None]
-) -> tuple[pd.DataFrame, Path | None]:
-    """One row per film with `file`, and `sound`, `transcript` and `split` where they are known."""
-    if films is None:
-        told = table.drop_duplicates("file")[["file"]].reset_index(drop=True)
-        if "split" in table:
-            parts = table.groupby("file", sort=False)["split"].nunique(dropna=False)
-            if (parts > 1).any():
-                raise DataError(
-                    f"spans: file {parts.idxmax()!r} stands in several parts of the split; give it one part"
-                )
-            told["split"] = table.drop_duplicates("file")["split"].to_numpy()
-        return told, root
-    if isinstance(films, list | tuple):
-        films = pd.DataFrame({"file": [str(film) for film in films]})
-    told, place = _frame(films, (), given)
-    name = next((n for n in (given.get("file"), *NAMES["file"]) if n is not None and n in told), None)
-    if name is None:
-        raise SchemaError(
-            f"films: no column of files, expected one called file; columns are {', '.join(map(str, told))}"
-        )
-    told = told.rename(columns={name: "file"})
-    for key in ("sound", "transcript"):
-        column = given.get(key)
-        if column is not None and column not in told:
-            raise SchemaError(f"films: no column {column!r} ({key}); columns are {', '.join(map(str, told))}")
-        told = told.rename(columns={column: key}) if column is not None else told
-    twice = told["file"][told["file"].duplicated()]
-    if len(twice):
-        raise DataError(f"films: file {twice.iloc[0]!r} stands in two rows; expected one row per film")
-    return told, place
 
 
 def _records(told: pd.DataFrame) -> list[dict[str, Any]]:

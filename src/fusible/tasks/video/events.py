@@ -19,7 +19,7 @@ from fusible.tasks.results import versions
 from fusible.tasks.source import Progress, stage
 from fusible.tasks.video._events_batches import Example
 from fusible.tasks.video._events_camera import one_scene
-from fusible.tasks.video._events_choice import FLOOR, Weigher
+from fusible.tasks.video._events_choice import FLOOR, Weigher, least_confidence
 from fusible.tasks.video._events_material import Material, material, rate_for
 from fusible.tasks.video._events_members import RULES, Average, Finder, Member, find, members_of
 from fusible.tasks.video._events_score import Judge, pieces
@@ -109,6 +109,9 @@ def fit_events(
     with stages("score"):
         rows, matches = _scored(found, finders, weigher, judges["test"], seconds, seed)
     chosen = max(rows, key=lambda row: row.valid)
+    told_from = least_confidence(
+        weigher.judge, [find(finders[chosen.name], film, floor=FLOOR) for film in weigher.films]
+    )
     single = max((row for row in rows if row.kind == SINGLE), key=lambda row: row.valid)
     fused = max((row for row in rows if row.kind != SINGLE), key=lambda row: row.valid, default=None)
     gap = None if fused is None else difference(matches[fused.name], matches[single.name], seed=seed)
@@ -138,6 +141,7 @@ def fit_events(
                 "metric": METRIC,
                 "score": chosen.test.score,
                 "valid": chosen.valid,
+                "confidence": told_from,
                 "seed": seed,
                 "versions": versions(),
             },

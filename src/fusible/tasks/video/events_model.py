@@ -28,7 +28,8 @@ COLUMNS = ("file", "start", "end", "label", "confidence")
 class EventModel:
     """Finds events in films; by `fit_events`, or from a folder by `load_events`.
 
-    `classes` are the labels it knows. `problems` names what the last call could not read.
+    `classes` are the labels it knows. `problems` names what the last call could not read. `card` is the README of its
+    folder, where there is more to say than the model itself knows.
     """
 
     finder: Finder
@@ -36,6 +37,7 @@ class EventModel:
     classes: tuple[str, ...]
     info: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    card: str = ""
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -46,6 +48,12 @@ class EventModel:
     def rate(self) -> float:
         """Steps a second of its clock."""
         return next(iter(self.encoders.values())).rate
+
+    @property
+    def confidence(self) -> float:
+        """Confidence from which on events are told: F1 of validation films is best; of an older folder .5."""
+        known = self.info.get("confidence")
+        return float(known) if isinstance(known, int | float) and 0 <= known <= 1 else 0.5
 
     def predict(
         self,
@@ -108,7 +116,7 @@ class EventModel:
             "encoders": {},
             "info": self.info,
         }
-        return store(place, config, packer.packed, _card(self))
+        return store(place, config, packer.packed, self.card or _card(self))
 
     def _used(self) -> dict[str, TrackEncoder]:
         return {view: self.encoders[view] for view in self.encoders if view in self.views}

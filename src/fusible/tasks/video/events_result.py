@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fusible.evaluation.localisation import Matches
@@ -61,4 +61,6 @@ class Events:
         """Plain values; the model and matches are left out."""
         names = [name for name in self.__dataclass_fields__ if name not in {"model", "matches", "problems"}]
         found = {name: plain(getattr(self, name)) for name in names}
+        found["rows"] = [plain(asdict(row)) for row in self.rows]
+        found["difference"] = None if self.difference is None else plain(asdict(self.difference))
         return found | {"problems": [f"{one.column}: {one.message}" for one in self.problems]}
