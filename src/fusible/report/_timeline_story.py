@@ -11,7 +11,7 @@ import numpy as np
 from fusible.report import html
 from fusible.report._timeline_lanes import covered, length, percent, tones
 from fusible.tasks.video.storyboard import clock
-from fusible.tasks.video.timeline import EVENT, MOMENT, SHOT, SIGHT, SOUND, WORDS, Entry, KeyFrame, Timeline
+from fusible.tasks.video.timeline import EVENT, MOMENT, SHOT, SIGHT, SOUND, TAG, WORDS, Entry, KeyFrame, Timeline
 
 MOST_PICTURES = 200
 """Key frames that are shown: of more, evenly spaced ones."""
@@ -59,8 +59,9 @@ def statement(timeline: Timeline) -> str:
     heard = [f"{label} in {percent(share)}" for label, share in sounds if label != "silence" or len(sounds) == 1]
     parts += [", ".join(heard[:2]) if timeline.film.get("sound", True) else "no sound"]
     parts += [", ".join(label for label, share, _ in shares(timeline, SIGHT)[:3] if share >= LEAST)]
-    events = ", ".join(label for label, _, _ in shares(timeline, EVENT)[:3])
-    parts += [f"events: {events}" if events else ""]
+    for lane, name in ((TAG, "tags"), (EVENT, "events")):
+        found = ", ".join(label for label, _, _ in shares(timeline, lane)[:3])
+        parts += [f"{name}: {found}" if found else ""]
     best = max(timeline.lane(MOMENT), key=lambda e: e.score or 0.0, default=None)
     if best is not None:
         parts.append(f"most important: {stretch(best)}")
@@ -83,9 +84,9 @@ def shares(timeline: Timeline, lane: str) -> list[tuple[str, float, Entry]]:
 
 
 def content(timeline: Timeline) -> list[dict[str, Any]]:
-    """How much of the film each label holds, for sights, sounds and events: title, lines, and how many more."""
+    """How much of the film each label holds, for sights, sounds, tags and events: title, lines, and how many more."""
     colours, found = tones(timeline), []
-    for lane, title in ((SIGHT, "Seen"), (SOUND, "Heard"), (EVENT, "Events")):
+    for lane, title in ((SIGHT, "Seen"), (SOUND, "Heard"), (TAG, "Tags"), (EVENT, "Events")):
         lines = shares(timeline, lane)
         if lines:
             shown = [(label, share, first, colours.get(first.label, -1)) for label, share, first in lines[:MOST_LABELS]]
@@ -101,11 +102,11 @@ def story(timeline: Timeline) -> list[dict[str, Any]]:
         frames = [frames[place] for place in places]
     shots = timeline.lane(SHOT)
     starts = [shot.start for shot in shots]
-    within = {lane: _Within(timeline.lane(lane)) for lane in (SIGHT, SOUND, EVENT, WORDS, MOMENT)}
+    within = {lane: _Within(timeline.lane(lane)) for lane in (SIGHT, SOUND, TAG, EVENT, WORDS, MOMENT)}
     colours, found = tones(timeline), []
     for frame in frames:
         place, shot = _shot(frame, shots, starts)
-        tags = [label for lane in (SIGHT, SOUND, EVENT) for label in within[lane].longest(shot.start, shot.end)]
+        tags = [label for lane in (SIGHT, SOUND, TAG, EVENT) for label in within[lane].longest(shot.start, shot.end)]
         said = " ".join(entry.label for entry in within[WORDS].among(shot.start, shot.end))
         found.append(
             {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from fusible.tasks.video import _entries
 from fusible.tasks.video.fused import fused
 from fusible.tasks.video.hearing import SILENT, Hearing
 from fusible.tasks.video.importance import importance, novelty
+from fusible.tasks.video.recognising import Recogniser, recogniser
 from fusible.tasks.video.sounds import SoundListener
 from fusible.tasks.video.tags import Tagger
 from fusible.tasks.video.timeline import Timeline, ordered
@@ -53,6 +55,8 @@ def analyze_film(
     *,
     labels: Sequence[str] | None = None,
     transcript: str | Path | Transcript | None = None,
+    models: Sequence[Any] = (),
+    confidence: float | None = None,
     step: float = STEP,
     encoder: str = ENCODER,
     device: str = "cpu",
@@ -68,6 +72,12 @@ def analyze_film(
         Words to look for in its pictures (default: the classes of ImageNet); English.
     transcript : path or Transcript, optional
         SRT, WebVTT, or a table of words with their times.
+    models : sequence of path, EventModel or Model
+        Trained models, or their folders: of `fit_events`, whose events are the lane `event`, and of `fit_clips`, whose
+        labels of shots are the lane `tag`. Events are found in the one pass over the film; for tags each shot is cut
+        out of it afterwards.
+    confidence : float, optional
+        Least confidence of events, 0 to 1 (default: of each model its own, which validation films chose).
     step : float
         Seconds between pictures that are encoded: 0.1 to 60.
     encoder : str
@@ -80,22 +90,31 @@ def analyze_film(
     FusibleError
         One line: a file that cannot be read, an encoder or a setting that cannot be used.
     """
-    return Analyst(labels, step=step, encoder=encoder, device=device).analyze(file, transcript, progress)
+    analyst = Analyst(labels, models=models, confidence=confidence, step=step, encoder=encoder, device=device)
+    return analyst.analyze(file, transcript, progress)
 
 
 class Analyst:
-    """What analyses films with one set of settings: its encoder and tags are made once, and checked before any film.
+    """What analyses films with one set of settings: its parts are made once, and checked before any film.
 
     Parameters and errors are those of `analyze_film`.
     """
 
     def __init__(
-        self, labels: Sequence[str] | None = None, *, step: float = STEP, encoder: str = ENCODER, device: str = "cpu"
+        self,
+        labels: Sequence[str] | None = None,
+        *,
+        models: Sequence[Any] = (),
+        confidence: float | None = None,
+        step: float = STEP,
+        encoder: str = ENCODER,
+        device: str = "cpu",
     ) -> None:
         self.step, self.encoder, self.device = step, encoder, device
         self.labels = labels
         self._eye = _checked(step, encoder)
         self._tagger = _tagger(labels, encoder)
+        self._recognisers: list[Recogniser] = [recogniser(model, confidence=confidence) for model in models]
 
     def analyze(
         self,
@@ -108,8 +127,15 @@ class Analyst:
         said = transcript if isinstance(transcript, Transcript) or transcript is None else read_transcript(transcript)
         hearing = Hearing(step, rate=RATE)
         media = Media("file", -1, path=str(file))
+        takers = [one.taker() for one in self._recognisers]
         watched = watch(
-            media, self._eye, step=step, listeners=(hearing, SoundListener(RATE)), device=self.device, progress=progress
+            media,
+            self._eye,
+            step=step,
+            listeners=(hearing, SoundListener(RATE)),
+            takers=tuple(taker for taker in takers if taker is not None),
+            device=self.device,
+            progress=progress,
         )
         views, loudness = _views(watched, hearing, said, step, self.device)
         times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
@@ -127,6 +153,10 @@ class Analyst:
             *_entries.moment_entries(important, times, segments),
         ]
         warnings = [problem.message for problem in watched.problems]
+        for one, taker in zip(self._recognisers, takers, strict=True):
+            found, lacking = one.entries(taker, media, watched, said)
+            entries += found
+            warnings += lacking
         if tagger is not None and tagger.blind and self.labels is not None:
             words = ", ".join(map(repr, tagger.blind))
             hint = "no class that is known is like it; leave it out, or search by a retriever"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-SHOT, SIGHT, SOUND, WORDS, EVENT, MOMENT = "shot", "sight", "sound", "words", "event", "moment"
-LANES = (SHOT, SIGHT, SOUND, WORDS, EVENT, MOMENT)
-"""Shots; what is to be seen; what is to be heard; what is said; trained events; the most important stretches."""
+SHOT, SIGHT, SOUND, WORDS, TAG, EVENT, MOMENT = "shot", "sight", "sound", "words", "tag", "event", "moment"
+LANES = (SHOT, SIGHT, SOUND, WORDS, TAG, EVENT, MOMENT)
+"""Shots; what is to be seen; to be heard; said; trained tags of shots; trained events; the most important stretches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import io
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -45,6 +45,13 @@ class Listener(Protocol):
 
     def finish(self) -> Any:
         """The sound is over: what was heard."""
+
+
+class Taker(Protocol):
+    """What takes every frame and block of sound as it is read, whole: in the reading thread, so that none is kept."""
+
+    def take(self, part: Frame | SoundBlock) -> None:
+        """A frame, or a piece of sound at `RATE`, each in order of time."""
 
 
 class Pictures:
@@ -103,19 +110,21 @@ def watch(
     *,
     step: float = STEP,
     listeners: tuple[Listener, ...] = (),
+    takers: tuple[Taker, ...] = (),
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Watched:
     """Read a film once, in a thread of its own, and encode its pictures every `step` seconds meanwhile.
 
-    Without an `encoder` pictures are not encoded. `listeners` hear the sound, mono float32 at `RATE` Hz from time 0 on.
-    Memory grows by the encodings alone. Raises `DataError` where nothing can be read.
+    Without an `encoder` pictures are not encoded. `listeners` hear the sound, mono float32 at `RATE` Hz from time 0 on;
+    `takers` get every frame and block of sound as it was read. Memory grows by the encodings, and by what takers keep,
+    alone. Raises `DataError` where nothing can be read.
     """
-    reader = FilmReader(media, rate=RATE if listeners else None, step=step)
+    reader = FilmReader(media, rate=RATE if listeners or takers else None, step=step)
     eye = _Eye(encoder, device)
     with stage(progress, "watch", max(1, round(reader.film.duration))) as bar:
         shown = heard = 0
-        for chunk in prefetch(lambda chunk: chunk, _chunks(reader), depth=4):
+        for chunk in prefetch(lambda chunk: chunk, _chunks(reader, takers), depth=4):
             for one in chunk:
                 if isinstance(one, SoundBlock):
                     for samples in _on_clock(one, heard):
@@ -145,10 +154,12 @@ def _on_clock(block: SoundBlock, heard: int) -> Iterator[np.ndarray]:
         yield block.samples[max(0, heard - place) :]
 
 
-def _chunks(reader: FilmReader) -> Iterator[list[SoundBlock | _Seen]]:
+def _chunks(reader: FilmReader, takers: Sequence[Taker]) -> Iterator[list[SoundBlock | _Seen]]:
     """What the reading thread hands over: sound, and of frames what is needed, as few hand-overs are cheaper."""
     chunk: list[SoundBlock | _Seen] = []
     for one in reader:
+        for taker in takers:
+            taker.take(one)
         chunk.append(_seen(one) if isinstance(one, Frame) else one)
         if len(chunk) >= CHUNK:
             yield chunk
