@@ -4,9 +4,11 @@
 >>> print(*sorted(fusible.__all__)[:12])
 align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit fit_answers
 >>> print(*sorted(fusible.__all__)[12:20])
-fit_captions fit_retrieval inspect load load_aligner load_answerer load_captioner load_retriever
->>> print(*sorted(fusible.__all__)[20:])
-open_index predict read robustness summarize_video
+fit_captions fit_clips fit_events fit_retrieval fit_sync inspect load load_aligner
+>>> print(*sorted(fusible.__all__)[20:27])
+load_answerer load_captioner load_events load_retriever load_sync open_index predict
+>>> print(*sorted(fusible.__all__)[27:])
+read robustness summarize_video sync_video
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from fusible.apps.several import compare_all
     from fusible.apps.study import compare, demo, fit
     from fusible.apps.video import analyze_video, summarize_video
+    from fusible.apps.video_fit import fit_clips, fit_events
+    from fusible.apps.video_sync import sync_video
     from fusible.data.read import read
     from fusible.tasks.aligner import load_aligner
     from fusible.tasks.answerer import load_answerer
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
     from fusible.tasks.searching import open_index
+    from fusible.tasks.video.events_model import load_events
+    from fusible.tasks.video.synchronising import fit_sync, load_sync
 
 __version__ = "0.1.0"
 
@@ -50,18 +56,24 @@ __all__ = [
     "fit",
     "fit_answers",
     "fit_captions",
+    "fit_clips",
+    "fit_events",
     "fit_retrieval",
+    "fit_sync",
     "inspect",
     "load",
     "load_aligner",
     "load_answerer",
     "load_captioner",
+    "load_events",
     "load_retriever",
+    "load_sync",
     "open_index",
     "predict",
     "read",
     "robustness",
     "summarize_video",
+    "sync_video",
 ]
 
 _PLACES = {
@@ -77,7 +89,10 @@ _PLACES = {
     "fit": "fusible.apps.study",
     "fit_answers": "fusible.apps.answers",
     "fit_captions": "fusible.apps.captions",
+    "fit_clips": "fusible.apps.video_fit",
+    "fit_events": "fusible.apps.video_fit",
     "fit_retrieval": "fusible.tasks.retrieval",
+    "fit_sync": "fusible.tasks.video.synchronising",
     "evaluate": "fusible.apps.models",
     "predict": "fusible.apps.models",
     "inspect": "fusible.tasks.inspect",
@@ -85,11 +100,14 @@ _PLACES = {
     "load_aligner": "fusible.tasks.aligner",
     "load_answerer": "fusible.tasks.answerer",
     "load_captioner": "fusible.tasks.captioner",
+    "load_events": "fusible.tasks.video.events_model",
     "load_retriever": "fusible.tasks.retriever",
+    "load_sync": "fusible.tasks.video.synchronising",
     "open_index": "fusible.tasks.searching",
     "read": "fusible.data.read",
     "robustness": "fusible.apps.robustness",
     "summarize_video": "fusible.apps.video",
+    "sync_video": "fusible.apps.video_sync",
 }
 
 

@@ -60,7 +60,7 @@ def fit(data: Any, target: str, *, strategy: str = "auto", output: str | Path | 
     wanted: Sequence[str] | None = None if strategy == "auto" else [strategy]
     result = run(data, target, strategies=wanted, keep=None if strategy == "auto" else strategy, **options)
     model: Model = result.best
-    _add_card(result)
+    add_card(result)
     if place is not None:
         model.save(place)
     return model
@@ -82,7 +82,7 @@ def write_study(result: StudyResult, place: Path) -> None:
     from fusible.report.html import write_report
     from fusible.tasks.folder import replace
 
-    _add_card(result)
+    add_card(result)
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
@@ -110,7 +110,8 @@ def show_study(result: StudyResult, output: Path | None, json: bool) -> None:
         sys.stdout.write(f"report: {output / 'report.html'}\nmodel:  {output / 'best'}\n")
 
 
-def _add_card(result: StudyResult) -> None:
+def add_card(result: StudyResult) -> None:
+    """Write the model card of a study into its model."""
     from fusible.report.card import model_card
 
     if result.best is None:

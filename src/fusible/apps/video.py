@@ -1,4 +1,4 @@
-"""`fusible video analyze` and `fusible video summarize`: what is in a film, and the film made short."""
+"""`fusible video`: `analyze`, what is in a film; `summarize`, the film made short; and commands of other modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusible.apps import options
+from fusible.apps import options, video_fit, video_sync
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
@@ -60,6 +60,11 @@ def summarize_video(file: str | Path, output: str | Path | None = None, **given:
     return summarize_film(file, output, **given)
 
 
+app.command("fit")(video_fit.command)
+app.command("sync")(video_sync.sync)
+app.command("fit-sync")(video_sync.fit)
+
+
 @app.command("analyze")
 def analyze(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or sounds.")],
@@ -68,6 +73,12 @@ def analyze(
         list[str] | None, typer.Option("--label", metavar="WORD", help="Look for this in pictures; several too.")
     ] = None,
     transcript: Transcripts = None,
+    model: Annotated[
+        list[Path] | None, typer.Option("--model", metavar="MODEL", help="What `video fit` wrote; several too.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", help="Least of the model's events (default: its own).")
+    ] = None,
     step: Step = 0.5,
     encoder: Encoder = "image_efficientnet",
     device: options.Device = "cpu",
@@ -83,6 +94,8 @@ def analyze(
             output,
             transcripts=transcript,
             labels=label,
+            models=model or (),
+            confidence=confidence,
             step=step,
             encoder=encoder,
             device=device,

@@ -131,7 +131,7 @@ class Synchroniser:
         """Read the folder of a model; raises `ModelFormatError` where it is damaged or holds something else."""
         with opened(Path(folder)) as (config, parts):
             if "synchrony" not in config:
-                raise ModelFormatError(f"{folder}: holds no synchrony model; fit one with `fusible video sync`")
+                raise ModelFormatError(f"{folder}: holds no synchrony model; fit one with `fusible video fit-sync`")
             learned, arrays = config["synchrony"], parts.arrays
             model = cls(most=float(learned["most"]))
             model.region_ = Region(*(arrays[name] for name in ("template", "directions", "scale", "place")))
