@@ -11,6 +11,7 @@ from _cases import call, files
 from _scenes import scenes
 
 import fusible
+from fusible.data.film import FilmReader
 from fusible.tasks.video.events import Design
 
 QUICK = ("--width", "8", "--updates", "2", "--rate", "5", "--picture", "motion")
@@ -30,18 +31,20 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(folder, tmp_path_factory):
-    """A model folder of a few steps of training."""
-    out = tmp_path_factory.mktemp("model") / "events"
-    fusible.fit_events(
-        folder / "spans.csv",
-        folder / "films",
-        columns={"start": "from", "label": "what"},
-        picture="motion",
-        rate=5.0,
-        design=Design(width=16, updates=20, batch=4, looks=1),
-        output=out,
-    )
-    return out
+    """Folders of two models of a few steps of training: one listens, one looks."""
+    place = tmp_path_factory.mktemp("models")
+    for view in ("sound", "video"):
+        fusible.fit_events(
+            folder / "spans.csv",
+            folder / "films",
+            columns={"start": "from", "label": "what"},
+            views=[view],
+            picture="motion",
+            rate=5.0,
+            design=Design(width=8, updates=4, batch=2, looks=1),
+            output=place / view,
+        )
+    return place
 
 
 def test_fit_writes_a_model_and_shows_every_candidate(capsys, folder, tmp_path):
@@ -69,14 +72,19 @@ def test_fit_prints_json_alone(capsys, folder, tmp_path):
     assert found["command"].startswith("fusible video fit")
 
 
-def test_analyze_adds_the_events_that_the_model_predicts(capsys, folder, made, tmp_path):
+def test_analyze_adds_the_events_that_models_predict_from_one_pass(capsys, monkeypatch, folder, made, tmp_path):
     film = folder / "films" / "film4.mp4"
-    arguments = ["video", "analyze", film, "-o", tmp_path, "--step", "1", "--model", made, "--confidence", "0.01"]
-    code, _, err = call(capsys, *arguments)
+    arguments = ["video", "analyze", film, "-o", tmp_path, "--step", "1", "--confidence", "0.01"]
+    passes, once = [], FilmReader.__iter__
+    monkeypatch.setattr(FilmReader, "__iter__", lambda reader: passes.append(reader) or once(reader))
+    code, _, err = call(capsys, *arguments, "--model", made / "sound", "--model", made / "video")
     assert code == 0, err
+    assert len(passes) == 1
     lane = json.loads((tmp_path / "film4" / "timeline.json").read_text("utf-8"))["lanes"]["event"]
-    wanted = fusible.load_events(made).predict([film], floor=0.01).sort_values(["start", "end"])
-    assert len(wanted) > 2
+    models = [fusible.load_events(made / view) for view in ("sound", "video")]
+    both = [model.predict([film], floor=0.01) for model in models]
+    assert min(map(len, both)) > 2
+    wanted = pd.concat(both).sort_values(["start", "end"], kind="stable")
     assert [e["label"] for e in lane] == wanted["label"].tolist()
     for key, column, places in (("start", "start", 3), ("end", "end", 3), ("score", "confidence", 4)):
         np.testing.assert_allclose([e[key] for e in lane], wanted[column], atol=0.6 * 10**-places)
@@ -90,7 +98,9 @@ def test_analyze_adds_the_events_that_the_model_predicts(capsys, folder, made, t
 def test_a_film_without_sound_keeps_its_events(folder, made, tmp_path):
     rng = np.random.default_rng(3)
     film = _event_films.write_film(tmp_path / "mute.mp4", [(1.0, 2.0, "left")], 4.0, rng, heard=False)
-    found = fusible.analyze_video(film, tmp_path / "out", models=[made], confidence=0.0, step=2.0)
+    found = fusible.analyze_video(
+        film, tmp_path / "out", models=[made / "sound", made / "video"], confidence=0.0, step=2.0
+    )
     (timeline,) = found.timelines.values()
     assert timeline.lane("event")
     assert sum("no sound" in text for text in timeline.warnings) == 1
@@ -120,9 +130,8 @@ def test_labels_of_clips_become_tags_of_shots(capsys, clips, tmp_path):
     assert "single:clip_sound" in out
     assert "answer" not in out
     film = scenes(tmp_path / "film.mp4", [2.0, 2.0, 2.0], [1, 0, 1])
-    code, out, err = call(
-        capsys, "video", "analyze", film, "-o", tmp_path / "out", "--step", "1", "--model", tmp_path / "model", "--json"
-    )
+    arguments = ["video", "analyze", film, "-o", tmp_path / "out", "--step", "1", "--json"]
+    code, out, err = call(capsys, *arguments, "--model", tmp_path / "model")
     assert code == 0, err
     (timeline,) = json.loads(out)["films"].values()
     tags = [(e["label"], e["start"], e["end"]) for e in timeline["lanes"]["tag"]]
@@ -154,7 +163,7 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, folder, made, tmp_path, a
     odd.to_csv(tmp_path / "reversed.csv", index=False)
     places = {
         "FILMS": folder / "films", "FILM": folder / "films" / "film0.mp4", "SPANS": folder / "spans.csv",
-        "OUT": tmp_path / "out", "REVERSED": tmp_path / "reversed.csv", "MODEL": made,
+        "OUT": tmp_path / "out", "REVERSED": tmp_path / "reversed.csv", "MODEL": made / "sound",
     }  # fmt: skip
     code, out, err = call(capsys, "video", *(places.get(one, one) for one in arguments))
     assert (code, out) == (2, "")

@@ -1,10 +1,8 @@
 """Offset between sound and picture: known shifts are found, and what says nothing is not trusted."""
 
-import io
-
-import av
 import numpy as np
 import pytest
+from _talks import encode, talk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,24 +19,6 @@ from fusible.tasks.video.synchrony import (
     read_stretches,
 )
 from fusible.types import Media
-
-RATE = 16_000
-
-
-def talk(seed, seconds=4.0, fps=25.0, still=False):
-    """A mouth that opens as its voice sounds, in a scene with some noise."""
-    rng = np.random.default_rng(seed)
-    times = np.arange(int(seconds * fps)) / fps
-    knots = np.arange(0.0, seconds + 1.0, 0.12)
-    heights = np.clip(rng.normal(0.4, 0.5, len(knots)), 0.0, 1.0)
-    scene = np.kron(np.random.default_rng(7).integers(30, 220, (12, 16)), np.ones((6, 6)))
-    frames = np.repeat(scene[None], len(times), axis=0)
-    for frame, opening in zip(frames, np.interp(times, knots, heights), strict=True):
-        frame[44 : 46 + round((0.5 if still else float(opening)) * 16), 36:60] = 250
-    frames = np.clip(frames + rng.normal(0, 1.0, frames.shape), 0, 255).astype(np.uint8)
-    loud = np.interp(np.arange(int(seconds * RATE)) / RATE, knots, heights)
-    wave = (0.002 + 0.3 * loud) * rng.uniform(-1, 1, len(loud))
-    return Pair(frames, times, wave.astype(np.float32))
 
 
 def shifted(pair, late, length):
@@ -151,24 +131,6 @@ def test_pairs_are_checked():
         Pair(frames, times[::-1], wave)
     with pytest.raises(DataError, match="mono samples"):
         Pair(frames, times, np.array([np.nan], np.float32))
-
-
-def encode(pair, late=0.0, sound=True):
-    """Bytes of an MP4 with the sound so many seconds late."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=25, options={"crf": "10"})
-        video.height, video.width, video.pix_fmt = *pair.frames.shape[1:], "yuv420p"
-        if sound:
-            audio = container.add_stream("aac", rate=RATE, layout="mono")
-            block = av.AudioFrame.from_ndarray(pair.wave[None], format="fltp", layout="mono")
-            block.rate, block.pts = RATE, round(late * RATE)
-            container.mux([*audio.encode(block), *audio.encode()])
-        for frame in pair.frames:
-            picture = av.VideoFrame.from_ndarray(np.repeat(frame[:, :, None], 3, axis=2), format="rgb24")
-            container.mux(video.encode(picture))
-        container.mux(video.encode())
-    return out.getvalue()
 
 
 def test_a_late_track_of_a_file_is_heard_as_late(model):

@@ -81,7 +81,7 @@ class Finding:
         cues: list[Cue] | None = None if said is None else [(cue.start, cue.end, cue.text) for cue in said.cues]
         try:
             if isinstance(taker, FilmTaker):
-                end = watched.seconds or taker.heard or watched.film.duration
+                end = (watched.seconds if taker.pictures else taker.heard) or watched.seconds
                 tracks = taker.finish(name, end, cues)
             else:
                 tracks = tracks_of(Sources(name, media, None, cues), self.model.taker().encoders)
