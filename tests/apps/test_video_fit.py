@@ -74,7 +74,7 @@ def test_fit_prints_json_alone(capsys, folder, tmp_path):
 
 def test_analyze_adds_the_events_that_models_predict_from_one_pass(capsys, monkeypatch, folder, made, tmp_path):
     film = folder / "films" / "film4.mp4"
-    arguments = ["video", "analyze", film, "-o", tmp_path, "--step", "1", "--confidence", "0.01"]
+    arguments = ["video", "analyze", film, "-o", tmp_path, "--step", "1", "--confidence", "0.001"]
     passes, once = [], FilmReader.__iter__
     monkeypatch.setattr(FilmReader, "__iter__", lambda reader: passes.append(reader) or once(reader))
     code, _, err = call(capsys, *arguments, "--model", made / "sound", "--model", made / "video")
@@ -82,7 +82,7 @@ def test_analyze_adds_the_events_that_models_predict_from_one_pass(capsys, monke
     assert len(passes) == 1
     lane = json.loads((tmp_path / "film4" / "timeline.json").read_text("utf-8"))["lanes"]["event"]
     models = [fusible.load_events(made / view) for view in ("sound", "video")]
-    both = [model.predict([film], floor=0.01) for model in models]
+    both = [model.predict([film], floor=0.001) for model in models]
     assert min(map(len, both)) > 2
     wanted = pd.concat(both).sort_values(["start", "end"], kind="stable")
     assert [e["label"] for e in lane] == wanted["label"].tolist()
