@@ -1,5 +1,7 @@
 """Average precision and F1 of spans against the protocols written out one span at a time."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from fusible.evaluation.localisation import (
 
 
 def overlap(a, b):
-    shared = max(0.0, min(a[2], b[2]) - max(a[1], b[1]))
+    shared = max(0, min(a[2], b[2]) - max(a[1], b[1]))
     return shared / (a[2] - a[1] + b[2] - b[1] - shared)
 
 
@@ -110,6 +112,28 @@ def test_the_threshold_is_inclusive_and_a_second_guess_is_wrong():
     twice = Spans.of([("a", 0.0, 1.0, "x", 0.9), ("a", 0.0, 2.0, "x", 0.8)], confident=True)
     assert match(truth, twice, (0.5, 0.6)).mean().tolist() == [1.0, 0.5]
     assert segment_f1(truth, twice)[0.5].precision == 0.5
+
+
+def in_tenths(rows):
+    return [(row[0], Fraction(int(row[1]), 10), Fraction(int(row[2]), 10), *row[3:]) for row in rows]
+
+
+@given(truths, guesses)
+def test_tenths_of_seconds_reach_thresholds_as_exact_numbers_do(truth, found):
+    own, other = (Spans.of([(r[0], float(r[1]), float(r[2]), *r[3:]) for r in in_tenths(rows)], confident=c)
+                  for rows, c in ((truth, False), (found, True)))  # fmt: skip
+    for threshold in (Fraction(1, 10), Fraction(1, 4), Fraction(1, 2), Fraction(3, 5), Fraction(3, 4)):
+        slow = slow_precisions(in_tenths(truth), in_tenths(found), threshold)
+        ours = match(own, other, (float(threshold),)).average_precision()[:, 0]
+        np.testing.assert_allclose(ours, list(slow.values()))
+        f1 = segment_f1(own, other, (float(threshold),))[float(threshold)].f1
+        assert f1 == pytest.approx(slow_f1(in_tenths(truth), in_tenths(found), threshold)[2])
+
+
+def test_nothing_true_has_no_difference():
+    matches = match(Spans.of([]), Spans.of([("a", 0.0, 1.0, "x", 0.5)], confident=True), files=["a", "b"])
+    gain = difference(matches, matches)
+    assert np.isnan([gain.mean, gain.low, gain.high, gain.p_better]).all()
 
 
 def test_equal_confidences_stand_as_given():

@@ -128,5 +128,8 @@ def test_bad_shapes_are_refused():
         kendall(np.ones(3), np.ones((2, 4)))
     with pytest.raises(ArrayError, match="finite scores"):
         spearman(np.array([1.0, np.inf]), np.ones((2, 2)))
+    for agree in (kendall, spearman):
+        with pytest.raises(ArrayError, match="finite scores"):
+            agree(np.arange(3.0), np.array([[1.0, np.nan, 3.0]]))
     with pytest.raises(ArrayError, match="rising frame number"):
         spread(np.ones(2), np.array([3, 3]), 5)

@@ -5,6 +5,7 @@ Heilbron, Escorcia, Ghanem and Niebles, 2015): found spans of a class, over all 
 each takes the true span of its file and class that it overlaps most among those not yet taken, if by the threshold,
 else it is wrong; precision is interpolated. The mean is over classes that have a true span; others are left out, also
 where spans of them are found. Equal confidences stand as given, and of true spans overlapped alike the first counts.
+Overlaps are rounded to twelve digits, so that times such as 0.1, which are no binary numbers, reach thresholds exactly.
 """
 
 from __future__ import annotations
@@ -168,7 +169,8 @@ def mean_average_precision(
 def difference(ours: Matches, theirs: Matches, *, resamples: int = 1000, seed: int = 0) -> Difference:
     """By how much one set of found spans is better than another, by mean average precision over all thresholds.
 
-    The bootstrap is paired, over files: both must be matched with the same true spans, over the same files.
+    The bootstrap is paired, over files: both must be matched with the same true spans, over the same files. All values
+    are NaN where nothing is true.
     """
     if ours.labels != theirs.labels or not np.array_equal(ours.truths, theirs.truths):
         raise ArrayError(
@@ -176,6 +178,8 @@ def difference(ours: Matches, theirs: Matches, *, resamples: int = 1000, seed: i
         )
     gains = _draw(ours, resamples, seed).mean(axis=1) - _draw(theirs, resamples, seed).mean(axis=1)
     gains = gains[np.isfinite(gains)]
+    if not len(gains):
+        return Difference(*[float("nan")] * 4)
     low, high = np.percentile(gains, LEVELS)
     better = float((gains > 0).mean() + 0.5 * (gains == 0).mean())
     return Difference(float(ours.mean().mean() - theirs.mean().mean()), float(low), float(high), better)
@@ -255,6 +259,7 @@ def _overlapping(
     start, stop = np.asarray(truth.starts, float)[true], np.asarray(truth.ends, float)[true]
     shared = np.minimum(end, stop) - np.maximum(begin, start)
     overlap = np.maximum(shared, 0.0) / ((end - begin) + (stop - start) - np.maximum(shared, 0.0))
+    overlap = overlap.round(12)
     kept = (overlap >= least) & (overlap > 0)
     return own[kept], true[kept], overlap[kept]
 

@@ -158,8 +158,9 @@ def _check(scores: np.ndarray, people: np.ndarray) -> None:
             f"summaries: expected (frames,) and (people, frames) of as many frames, got {scores.shape} and "
             f"{people.shape}; `spread` gives scores of steps to frames"
         )
-    if scores.dtype.kind == "f" and not np.isfinite(scores).all():
-        raise ArrayError("summaries: expected finite scores, got NaN or infinity")
+    for values in (scores, people):
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ArrayError("summaries: expected finite scores, got NaN or infinity")
 
 
 def _kendall(rows: np.ndarray, people: np.ndarray) -> np.ndarray:
