@@ -85,6 +85,45 @@ def test_a_split_column_keeps_films_whole():
         labelled(table(split=["train", "test"] * 6))
 
 
+def test_spans_with_parts_and_a_list_of_films_keep_the_parts():
+    parts = ["test"] * 2 + ["valid"] * 2 + ["train"] * 8
+    names = [f"film{i}.mp4" for i in range(6)]
+    told = labelled(table(split=parts), names)
+    assert {name: own.tolist() for name, own in told.split.parts.items()} == {
+        "train": [2, 3, 4, 5], "valid": [1], "test": [0],
+    }  # fmt: skip
+    found = labelled(table(split=parts), [*names, "film6.mp4"])
+    assert [film.name for film in found.films] == names
+    assert "1 films stand in no part of the split and are left out; the first is film6.mp4" in found.problems[0].message
+    own = pd.DataFrame({"file": [*names, "film6.mp4"], "split": ["test", "dev", *["train"] * 4, "train"]})
+    assert labelled(table(split=parts), own).split.train.tolist() == [2, 3, 4, 5, 6]
+    own.loc[1, "split"] = "train"
+    with pytest.raises(DataError, match=r"'film1\.mp4' is of the part 'valid', in the table of films of 'train'"):
+        labelled(table(split=parts), own)
+
+
+def test_a_file_of_two_names_is_one_film(tmp_path):
+    (tmp_path / "film0.mp4").write_bytes(b"")
+    (tmp_path / "linked.mp4").symlink_to(tmp_path / "film0.mp4")
+    spans = table()
+    spans["file"] = [f"{name} " if i % 2 else f"./{name}" for i, name in enumerate(spans["file"])]
+    spans.loc[1, "file"] = "linked.mp4"
+    spans.to_csv(tmp_path / "spans.csv", index=False)
+    found = labelled(tmp_path / "spans.csv")
+    assert [film.name for film in found.films] == [f"./film{i}.mp4" for i in range(6)]
+    assert [len(own) for own in found.spans] == [2] * 6
+    assert found.films[1].film.path == str(tmp_path / "film1.mp4")
+    films = pd.DataFrame({"file": [f"film{i}.mp4" for i in range(6)]})
+    films.to_csv(tmp_path / "films.csv", index=False)
+    again = labelled(tmp_path / "spans.csv", tmp_path / "films.csv")
+    assert [film.name for film in again.films] == list(films["file"])
+    assert [len(own) for own in again.spans] == [2] * 6
+    films.loc[6, "file"] = "linked.mp4"
+    films.to_csv(tmp_path / "films.csv", index=False)
+    with pytest.raises(DataError, match=r"'film0\.mp4' stands in two rows"):
+        labelled(tmp_path / "spans.csv", tmp_path / "films.csv")
+
+
 def test_transcripts_are_read_and_bad_ones_named(tmp_path):
     (tmp_path / "good.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\na dog barks\n", "utf-8")
     (tmp_path / "bad.srt").write_text("nothing", "utf-8")

@@ -39,17 +39,29 @@ def films_of(
     `films` is None, and give their parts where `films` gives none.
     """
     if films is None:
-        return _parts(spans.drop_duplicates("file")[["file"]].reset_index(drop=True), spans), root
+        once = spans.assign(file=_one_name(spans["file"], root))
+        return _parts(once.drop_duplicates("file")[["file"]].reset_index(drop=True), once), root
     if isinstance(films, str | Path) and (found := folder_of_films(Path(films))) is not None:
         told, place = found, Path(films)
     elif isinstance(films, list | tuple):
         told, place = frame_of(pd.DataFrame({"file": [str(film) for film in films]}))
     else:
         told, place = _named(*frame_of(films), given)
-    twice = told["file"][told["file"].duplicated()]
-    if len(twice):
-        raise DataError(f"films: file {twice.iloc[0]!r} stands in two rows; expected one row per film")
-    return told, place
+    names = _one_name(told["file"], place)
+    if names.duplicated().any():
+        raise DataError(f"films: file {names[names.duplicated()].iloc[0]!r} stands in two rows; expected one per film")
+    return told.assign(file=names), place
+
+
+def _one_name(cells: pd.Series, folder: Path | None) -> pd.Series:
+    """Each name as the first that leads to the same file: of two films one could be learned from, the other tested on."""
+    first: dict[str, str] = {}
+    return cells.map({name: first.setdefault(_whole(name, folder), name.strip()) for name in cells.unique().tolist()})
+
+
+def _whole(name: str, folder: Path | None) -> str:
+    """Where a name leads, links followed."""
+    return os.path.realpath(full_path(resolve(name.strip(), folder)))
 
 
 def _named(told: pd.DataFrame, place: Path | None, given: Mapping[str, str | None]) -> tuple[pd.DataFrame, Path | None]:
@@ -106,11 +118,11 @@ def matched(cells: pd.Series, told: pd.DataFrame, root: Path | None, place: Path
     A cell means the film that is called alike, or the one at its place, relative to the folder of either table.
     """
     names = told["file"].tolist()
-    places = {full_path(resolve(name, place)): name for name in names}
+    places = {_whole(name, place): name for name in names}
     known = dict(zip(names, names, strict=True))
     for cell in cells.unique().tolist():
         if cell not in known:
-            here = (places.get(full_path(resolve(cell, folder))) for folder in (root, place))
+            here = (places.get(_whole(cell, folder)) for folder in (root, place))
             name = next((name for name in here if name is not None), None)
             if name is None:
                 raise DataError(f"spans: file {cell!r} is none of the {len(names)} films; expected the path of one")
@@ -129,7 +141,12 @@ def _parts(told: pd.DataFrame, spans: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_parts(told: pd.DataFrame, spans: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
-    """Films with their parts: as told, or as their spans say; those without a part are left out, and named."""
+    """Films with their parts: as told, or as their spans say; those without a part are left out, and named.
+
+    Raises `DataError` where both say something and contradict one another.
+    """
+    if "split" in told and "split" in spans:
+        _agree(told, spans)
     told = told if "split" in told else _parts(told, spans)
     if "split" not in told:
         return told
@@ -141,3 +158,19 @@ def in_parts(told: pd.DataFrame, spans: pd.DataFrame, problems: list[Problem]) -
             Problem("no part", "split", message, tuple(told.index[lacking][:100].tolist()), int(lacking.sum()))
         )
     return told[~lacking].reset_index(drop=True)
+
+
+def _agree(told: pd.DataFrame, spans: pd.DataFrame) -> None:
+    """Refuse spans of another part of the split than their film."""
+    own = dict(zip(told["file"], told["split"], strict=True))
+    for file, part in spans[["file", "split"]].drop_duplicates().itertuples(index=False):
+        if not pd.isna(part) and _plain(part) != _plain(own[file]):
+            raise DataError(
+                f"spans: file {file!r} is of the part {part!r}, in the table of films of {own[file]!r}; "
+                "give it one part"
+            )
+
+
+def _plain(part: object) -> str:
+    name = part.strip().lower() if isinstance(part, str) else ""
+    return PARTS.get(name, name)
