@@ -180,6 +180,25 @@ def test_training_without_events_is_refused(table):
         fit_events(odd.drop(columns="split"), told, views=["sound"], design=TINY)
 
 
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_parts_without_events_are_refused(table, part):
+    films = table.drop_duplicates("file")[["file", "split"]]
+    spans = table.drop(columns="split")
+    spans.loc[(table["split"] == part).to_numpy(), ["start", "end"]] += 1000.0
+    with pytest.raises(DataError, match=f"the {part} part: no event lies in its"):
+        fit_events(spans, films, views=["sound"], design=TINY)
+    if part != "train":
+        with pytest.raises(DataError, match=f"the {part} part: no event lies in its 1 films"):
+            fit_events(spans[(table["split"] != part).to_numpy()], films, views=["sound"], design=TINY)
+
+
+def test_validation_films_need_a_label_that_is_learned(table):
+    spans = table.copy()
+    spans.loc[spans["split"] == "valid", "label"] = "alien"
+    with pytest.raises(DataError, match=r"none of its labels stands in a training film \(alien\)"):
+        fit_events(spans, views=["sound"], design=TINY)
+
+
 def test_one_path_is_no_list_of_films(result):
     with pytest.raises(ConfigError, match="expected a list of paths"):
         result.model.predict("film.mp4")

@@ -107,6 +107,7 @@ def material(told: Labelled, kinds: Mapping[str, str], rate: float | None, progr
     if not used:
         raise DataError("films: no training film has sound, frames or words that can be read; mend the files")
     classes = tuple(sorted({name for i in split.train for name in labels[i]}))
+    _enough(split, labels, classes)
     others = tuple(sorted({name for one in labels for name in one} - set(classes)))
     place = {name: i for i, name in enumerate((*classes, *others))}
     own = np.concatenate([(spans[i][:, 1] - spans[i][:, 0]) * steps for i in split.train])
@@ -155,6 +156,19 @@ def _left(split: Split, kept: list[int]) -> Split:
         if not len(own):
             raise DataError(f"the {name} part: no film of it can be read; mend its files, or give it other films")
     return Split(**parts)
+
+
+def _enough(split: Split, labels: list[np.ndarray], classes: tuple[str, ...]) -> None:
+    """Refuse parts without events: nothing could be learned, chosen or tested there."""
+    for part, own in split.parts.items():
+        told = {name for i in own for name in labels[i]}
+        if not told:
+            raise DataError(f"the {part} part: no event lies in its {len(own)} films; give it films with events")
+        if part == "valid" and not told & set(classes):
+            raise DataError(
+                f"the valid part: none of its labels stands in a training film ({', '.join(sorted(told)[:3])}), so "
+                "that no candidate can be chosen; give it films with events of the labels that are learned"
+            )
 
 
 def _inside(
