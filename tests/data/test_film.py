@@ -98,6 +98,24 @@ def test_late_sound_says_when_it_begins(late):
     assert blocks[0].time == pytest.approx(late, abs=2e-3)
 
 
+@pytest.mark.parametrize("late", [7200.0, 5e5])
+def test_sound_stamped_hours_late_begins_with_the_picture(late):
+    reader, frames, blocks = read(reel(50, sound=2.0, late=late, form="matroska"), rate=16_000)
+    assert len(frames) == 50
+    assert blocks[0].time == 0.0
+    assert len(samples(blocks)) == pytest.approx(32_000, abs=3000)
+    assert kinds(reader) == ["sound misplaced"]
+
+
+@pytest.mark.parametrize("sound", [None, 14.0])
+def test_a_film_whose_clock_does_not_begin_at_zero_is_whole(sound):
+    reader, _, _ = read(
+        reel(50, stamps=[10_000 + 40 * i for i in range(50)], sound=sound, form="matroska"), rate=16_000
+    )
+    assert reader.film.duration == pytest.approx(12.0 if sound is None else 14.0, abs=0.1)
+    assert "truncated" not in kinds(reader)
+
+
 def test_times_count_from_the_first_frame_shown():
     data = reel(10, stamps=[1000 + 40 * i for i in range(10)], sound=1.4, form="matroska")
     reader, frames, blocks = read(data, rate=16_000)

@@ -111,7 +111,7 @@ def test_turned_films_are_written_upright(tmp_path, turn):
         assert np.abs(ours.to_ndarray(format="rgb24").astype(int) - theirs).mean() < 4
 
 
-@pytest.mark.parametrize(("width", "height"), [(18, 12), (146, 66), (34, 3000)])
+@pytest.mark.parametrize(("width", "height"), [(18, 12), (146, 66), (34, 3000), (2400, 2)])
 def test_any_size_is_written(tmp_path, width, height):
     media = counted(tmp_path / "a.mkv", EVEN[:12], form="matroska", codec="ffv1", width=width, height=height)
     written = write_film(media, [(0.0, 1.0)], tmp_path / "out.mp4")
@@ -210,6 +210,9 @@ def test_what_is_no_film_is_said(tmp_path):
     broken.write_bytes(b"no film at all" * 100)
     with pytest.raises(DataError, match="not a readable film"):
         write_film(Media("film", 0, path=str(broken)), [(0.0, 1.0)], tmp_path / "out.mp4")
+    with pytest.raises(DataError, match="no such file"):
+        write_film(Media("film", 0, path=str(tmp_path / "nowhere.mp4")), [(0.0, 1.0)], tmp_path / "out.mp4")
+    (tmp_path / "out.mp4").write_bytes(b"an earlier one")
     with pytest.raises(DataError, match="no such file"):
         write_film(Media("film", 0, path=str(tmp_path / "nowhere.mp4")), [(0.0, 1.0)], tmp_path / "out.mp4")
     with av.open(str(tmp_path / "voice.m4a"), "w", format="mp4") as container:

@@ -76,8 +76,9 @@ class FilmReader:
 
     Iterating reads the file anew. What was wrong then stands in `problems`, `column` naming the file: kinds "truncated"
     (the film ends long before its announced end), "damaged" (frames or sound that cannot be decoded are passed over),
-    "no sound", "no picture", "sound longer", "sound shorter" (than the picture, by more than a second). `end` is the
-    time at which the picture has ended (the sound, where there is no picture), `seen` the number of frames.
+    "no sound", "no picture", "sound longer", "sound shorter" (than the picture, by more than a second), "sound misplaced"
+    (by more than an hour, which nobody means). `end` is the time at which the picture has ended (the sound, where there
+    is no picture), `seen` the number of frames.
 
     Memory does not grow with the film's length. Raises `DataError` where nothing can be read, see `probe`.
     """
@@ -121,7 +122,13 @@ class FilmReader:
         clock = _Clock(film)
         sound = None
         if self.rate is not None and film.sound_start is not None:
-            sound = SoundStream(film.sound_rate, self.rate, film.sound_start)
+            far = abs(film.sound_start) > LEAP
+            if far:
+                told = (
+                    f"the sound is stamped {film.sound_start:.0f} s after the picture; both are taken to begin at once"
+                )
+                self._note("sound misplaced", told)
+            sound = SoundStream(film.sound_rate, self.rate, 0.0 if far else film.sound_start)
         late: Any = None
         for raw in self._decode(container, sound is not None):
             if not isinstance(raw, VideoFrame):
@@ -193,7 +200,11 @@ class FilmReader:
             self.end = sound.end
         whole = film.frames is not None and self.seen >= TOLERANCE * film.frames
         read = max(self.end, 0.0 if sound is None else sound.end)
-        if self._broke or (read < TOLERANCE * film.duration and not whole and (self.pictures or sound is not None)):
+        # Some files count their length from the first stamp of any stream, others from second 0 of their clock.
+        length = read + max(film.origin, 0.0 if sound is None else -sound.start, 0.0)
+        if sound is not None and film.sound_start is not None:
+            length += abs(sound.start - film.sound_start)
+        if self._broke or (length < TOLERANCE * film.duration and not whole and (self.pictures or sound is not None)):
             reason = f" ({self._broke})" if self._broke else ""
             self._note("truncated", f"ends after {read:.1f} of {film.duration:.1f} s{reason}; what can be read is used")
         damaged = self._damaged + (0 if sound is None else sound.damaged > 0)

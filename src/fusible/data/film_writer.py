@@ -24,6 +24,8 @@ RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 1
 RATE = 48_000
 SMALLEST = 16
 """Smallest side of a picture, in pixels, that is written as it is; players and encoders refuse smaller ones."""
+LARGEST = 16_384
+"""Largest side that H.264 has; a longer one of a picture is squeezed."""
 
 Span = tuple[float, float]
 
@@ -98,7 +100,7 @@ class _Form:
         wide, high = (frame.height, frame.width) if turned else (frame.width, frame.height)
         scale = min(1.0, height / high) if height else 1.0
         scale = max(scale, SMALLEST / min(wide, high))
-        wide, high = (round(side * scale / 2) * 2 for side in (wide, high))
+        wide, high = (min(round(side * scale / 2) * 2, LARGEST) for side in (wide, high))
         tags = {name: getattr(frame, name) for name in ("colorspace", "color_primaries", "color_trc")}
         aspect = source.sample_aspect_ratio
         if aspect and aspect != 1:
@@ -116,9 +118,9 @@ def _check(media: Media, spans: Sequence[Span], out: Path) -> None:
         raise ConfigError(f"{out}: the folder {out.parent} is not there; make it first")
     if out.suffix.lower() != ".mp4":
         raise ConfigError(f"{out}: a film is written as .mp4; name the file so")
+    open_media(media).close()
     if media.path is not None and out.exists() and out.samefile(media.path):
         raise ConfigError(f"{out}: this is the film itself; write to another file")
-    open_media(media).close()
 
 
 def _write(media: Media, pictures: Track, voices: Track, spans: Sequence[Span], path: Path, form: _Form) -> Written:
