@@ -153,6 +153,33 @@ def test_a_hole_in_the_sound_is_silence():
     assert reader.end == pytest.approx(4.0)
 
 
+def changing(rate, layout, codec="libmp3lame", seconds=2.0):
+    """Bytes of an mp3 of a tone of 440 Hz, which can be joined with another."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = layout
+        wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate).astype(np.float32)
+        for first in range(0, len(wave), 1152):
+            piece = np.repeat(wave[None, first : first + 1152], stream.channels, axis=0)
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece), format="fltp", layout=layout)
+            frame.sample_rate, frame.pts = rate, first
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("forms", [((44_100, "mono"), (22_050, "stereo")), ((16_000, "stereo"), (48_000, "mono"))])
+def test_sound_that_changes_its_form_keeps_its_pitch_and_its_time(forms):
+    first, second, third = changing(*forms[0]), changing(*forms[1]), changing(*forms[0])
+    reader, _, blocks = read(first + second + third, rate=16_000)
+    wave = samples(blocks)
+    assert reader.end == pytest.approx(6.0, abs=0.3)
+    for at in (0.7, 3.0, 5.0):
+        piece = wave[int(at * 16_000) :][:8_000] * np.hanning(8_000)
+        assert np.abs(np.fft.rfft(piece)).argmax() * 2 == pytest.approx(440, abs=2)
+
+
 def test_sound_without_pictures_and_pictures_without_sound():
     reader, frames, blocks = read(reel(0, sound=1.0), rate=16_000)
     assert not frames

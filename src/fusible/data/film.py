@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusible.data._film_facts import RATE, Film, check_size, probe, streams, turns
+from fusible.data._film_form import OneForm
 from fusible.data._film_sound import SoundBlock, SoundStream
 from fusible.data.content import open_media
 from fusible.errors import ConfigError, DataError
@@ -76,9 +77,9 @@ class FilmReader:
 
     Iterating reads the file anew. What was wrong then stands in `problems`, `column` naming the file: kinds "truncated"
     (the film ends long before its announced end), "damaged" (frames or sound that cannot be decoded are passed over),
-    "no sound", "no picture", "sound longer", "sound shorter" (than the picture, by more than a second), "sound misplaced"
-    (by more than an hour, which nobody means). `end` is the time at which the picture has ended (the sound, where there
-    is no picture), `seen` the number of frames.
+    "no sound", "no picture", "sound longer", "sound shorter" (than the picture, by more than a second), "sound
+    misplaced" (by more than an hour, which nobody means). `end` is the time at which the picture has ended (the sound,
+    where there is no picture), `seen` the number of frames.
 
     Memory does not grow with the film's length. Raises `DataError` where nothing can be read, see `probe`.
     """
@@ -119,7 +120,7 @@ class FilmReader:
 
         film = self.film
         self._small = VideoReformatter()
-        clock = _Clock(film)
+        clock, form = _Clock(film), OneForm()
         sound = None
         if self.rate is not None and film.sound_start is not None:
             far = abs(film.sound_start) > LEAP
@@ -133,7 +134,9 @@ class FilmReader:
         for raw in self._decode(container, sound is not None):
             if not isinstance(raw, VideoFrame):
                 if sound is not None:
-                    yield from sound.take(raw, None if raw.time is None else clock.shifted(raw.time))
+                    began = None if raw.time is None else clock.shifted(raw.time)
+                    for number, piece in enumerate(form.take(raw)):
+                        yield from sound.take(piece, None if number else began)
                 continue
             check_size(self.media, raw.width, raw.height)
             time = clock.time(raw)
