@@ -54,7 +54,7 @@ def films_of(
 
 
 def _one_name(cells: pd.Series, folder: Path | None) -> pd.Series:
-    """Each name as the first that leads to the same file: of two films one could be learned from, the other tested on."""
+    """Each name as the first that leads to the same file: else one could be learned from and the other tested on."""
     first: dict[str, str] = {}
     return cells.map({name: first.setdefault(_whole(name, folder), name.strip()) for name in cells.unique().tolist()})
 
