@@ -1,14 +1,14 @@
 """Fusible: cross-modal fusion that tells you whether it helps.
 
 >>> import fusible
->>> print(*sorted(fusible.__all__)[:12])
-align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit fit_answers
->>> print(*sorted(fusible.__all__)[12:20])
-fit_captions fit_clips fit_events fit_retrieval fit_sync inspect load load_aligner
->>> print(*sorted(fusible.__all__)[20:27])
-load_answerer load_captioner load_events load_retriever load_sync open_index predict
->>> print(*sorted(fusible.__all__)[27:])
-read robustness summarize_video sync_video
+>>> print(*sorted(fusible.__all__)[:11])
+align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
+>>> print(*sorted(fusible.__all__)[11:21])
+fit_answers fit_captions fit_clips fit_events fit_retrieval fit_sync inspect load load_aligner load_answerer
+>>> print(*sorted(fusible.__all__)[21:31])
+load_captioner load_events load_retriever load_sync open_index predict read robustness summarize_video sync_video
+>>> print(*sorted(fusible.__all__)[31:])
+video_moments
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fusible.apps.robustness import robustness
     from fusible.apps.several import compare_all
     from fusible.apps.study import compare, demo, fit
-    from fusible.apps.video import analyze_video, summarize_video
+    from fusible.apps.video import analyze_video, summarize_video, video_moments
     from fusible.apps.video_fit import fit_clips, fit_events
     from fusible.apps.video_sync import sync_video
     from fusible.data.read import read
@@ -74,9 +74,11 @@ __all__ = [
     "robustness",
     "summarize_video",
     "sync_video",
+    "video_moments",
 ]
 
 _PLACES = {
+    "video_moments": "fusible.apps.video",
     "align": "fusible.apps.align",
     "analyze_video": "fusible.apps.video",
     "build_index": "fusible.tasks.indexing",

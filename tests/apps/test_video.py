@@ -43,6 +43,22 @@ def test_summarize_writes_a_film_and_its_spans(capsys, path, tmp_path):
     assert (tmp_path / "board.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_moments_are_a_table_and_bad_films_are_named(capsys, path, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"nothing")
+    code, out, err = call(capsys, "video", "moments", path, "-o", tmp_path / "out")
+    assert code == 0, err
+    assert out == f"2 moments of 1 films\ntable: {tmp_path / 'out' / 'moments.parquet'}\n"
+    code, out, err = call(
+        capsys, "video", "moments", tmp_path / "bad.mp4", path, "-o", tmp_path / "out", "--json", "--every", "1"
+    )
+    assert code == 1
+    assert json.loads(out)["rows"] == {str(path): 4}
+    assert "not a readable film" in err
+    code, _, _ = call(capsys, "video", "moments", tmp_path / "bad.mp4", "-o", tmp_path / "none")
+    assert code == 2
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -58,6 +74,7 @@ def test_summarize_writes_a_film_and_its_spans(capsys, path, tmp_path):
         (["summarize", "FILM", "-o", "OUT.mp4", "--ratio", "2"], "expected a ratio above 0 and at most 1, got 2"),
         (["summarize", "FILM", "-o", "OUT.mp4", "--query", "dogs"], "a query needs a retriever"),
         (["summarize", "absent.mp4", "-o", "OUT.mp4"], "absent.mp4: no such file"),
+        (["moments", "FILM", "-o", "OUT", "--every", "0"], "moments: expected spans of 0.1 to 3600 seconds, got 0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(capsys, path, tmp_path, arguments, said):

@@ -14,9 +14,10 @@ from fusible.errors import ConfigError
 
 if TYPE_CHECKING:
     from fusible.tasks.video.batch import Analyzed
+    from fusible.tasks.video.moments import Moments
     from fusible.tasks.video.summarizing import Summarized
 
-app = typer.Typer(name="video", help="Say what is in films, and make them short.", no_args_is_help=True)
+app = typer.Typer(name="video", help="Say what is in films, make them short, and search in them.", no_args_is_help=True)
 Step = Annotated[float, typer.Option("--step", metavar="SECONDS", help="Between pictures that are encoded.")]
 Encoder = Annotated[str, typer.Option("--encoder", metavar="NAME", help="Frozen encoder of pictures.")]
 Transcripts = Annotated[
@@ -40,17 +41,41 @@ def analyze_video(
     from fusible.report.timeline import write_page
     from fusible.tasks.video.batch import analyze_films
 
-    films = [files] if isinstance(files, str | Path) else list(files)
-    if transcripts is not None and len(transcripts) != len(films):
-        raise ConfigError(f"video: expected a transcript per film, got {len(transcripts)} for {len(films)}")
-    said = None if transcripts is None else dict(zip(map(str, films), transcripts, strict=True))
+    films = _films(files)
     return analyze_films(
         films,
         output,
-        transcripts=said,
+        transcripts=_by_film(films, transcripts),
         page=lambda analysis, film, page: write_page(analysis.timeline, page, film),
         **given,
     )
+
+
+def video_moments(
+    files: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    transcripts: Sequence[str | Path] | None = None,
+    **given: Any,
+) -> Moments:
+    """Cut films into moments, a table to search in; see `fusible.tasks.video.moments.cut_films`."""
+    from fusible.tasks.video.moments import cut_films
+
+    films = _films(files)
+    return cut_films(films, output, transcripts=_by_film(films, transcripts), **given)
+
+
+def _films(files: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [files] if isinstance(files, str | Path) else list(files)
+
+
+def _by_film(films: Sequence[str | Path], transcripts: Sequence[str | Path] | None) -> dict[str, str | Path] | None:
+    """Transcripts {film: its own}, given in the order of the films."""
+    if transcripts is None:
+        return None
+    if len(transcripts) != len(films):
+        raise ConfigError(f"video: expected a transcript per film, got {len(transcripts)} for {len(films)}")
+    return dict(zip(map(str, films), transcripts, strict=True))
 
 
 def summarize_video(file: str | Path, output: str | Path | None = None, **given: Any) -> Summarized:
@@ -160,3 +185,36 @@ def summarize(
 
     spans = ", ".join(f"{clock(start)} to {clock(end)}" for start, end in found.summary.spans)
     typer.echo(f"{found.summary.seconds:.1f} of {found.analysis.watched.seconds:.1f} s: {spans}\nsummary: {output}")
+
+
+@app.command("moments")
+def moments(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or sounds.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder to write.")],
+    every: Annotated[
+        float | None, typer.Option("--every", metavar="SECONDS", help="Cut so often (default: at the shots).")
+    ] = None,
+    spans: Annotated[
+        Path | None, typer.Option("--spans", metavar="TABLE", help="Cut by a table of file, start and end instead.")
+    ] = None,
+    transcript: Transcripts = None,
+    json: options.Json = False,
+) -> int:
+    """Write OUT/moments.parquet, a row per span of the films, for `fusible align` and `fusible index`."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    with quiet_stdout(json):
+        found = fusible.video_moments(
+            files, output, every=every, spans=spans, transcripts=transcript, progress=RichProgress()
+        )
+    warn(f"{file}: {why}" for file, why in found.failures.items())
+    warn(line for lines in found.warnings.values() for line in lines)
+    if json:
+        print_json(found.to_json())
+    elif found.rows:
+        count = sum(found.rows.values())
+        typer.echo(f"{count:,} moments of {len(found.rows):,} films\ntable: {found.table}")
+    if not found.rows:
+        return 2
+    return 1 if found.failures else 0

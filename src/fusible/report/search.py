@@ -87,8 +87,9 @@ def _asked(part: Mapping[str, Any], budget: list[int]) -> dict[str, Any]:
 
 def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, Any]:
     shaded = {one.view for one in hit.saliency}
-    pictures, players, seen = [], [], set()
-    for view, modality in found.modalities.items():
+    film = _film(hit, found)
+    pictures, players, seen = [], [] if film is None else [("moment", film)], set()
+    for view, modality in found.modalities.items() if film is None else ():
         preview = hit.previews.get(view)
         poster = html._picture(preview) if modality in {Modality.IMAGE, Modality.VIDEO} else None
         path = hit.media.get(view)
@@ -121,6 +122,21 @@ def _card(place: int, hit: Hit, found: Results, budget: list[int]) -> dict[str, 
         "blocks": saliency_blocks(hit.saliency, by_column),
         "fields": dict(list(fields.items())[:MOST_COLUMNS]),
     }
+
+
+def _film(hit: Hit, found: Results) -> Markup | None:
+    """A player of the film that a row is a moment of, which starts and ends with it; a link where none plays it."""
+    if hit.moment is None:
+        return None
+    kind = media_type(read_start(hit.moment.file, 16) or b"")
+    source = Path(hit.moment.file).as_uri() + hit.moment.fragment()
+    if kind is None:
+        return Markup('<p><a href="{}">{}</a></p>').format(source, Path(hit.moment.file).name)
+    views = (view for view, modality in found.modalities.items() if modality == Modality.IMAGE)
+    poster = next((html._picture(hit.previews[view]) for view in views if view in hit.previews), "")
+    if kind.startswith("audio"):
+        return Markup('<audio controls preload="none" src="{}"></audio>').format(source)
+    return Markup('<video controls preload="none" poster="{}" src="{}"></video>').format(poster, source)
 
 
 def _is_path(value: Any, hit: Hit) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusible.evaluation.explanation import Saliency
 from fusible.evaluation.study import plain
+from fusible.tasks._moment import Moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,8 @@ class Hit:
     """One result. `chance` is that of belonging to the query, by the view that matches best; `chances` of all views.
 
     `score` is what the list is sorted by: the chance, or with words the reciprocal ranks of both. `words` are words of
-    the text that the query has too, `alike` ids of further rows that hold nearly the same.
+    the text that the query has too, `alike` ids of further rows that hold nearly the same. `moment` is the span of a
+    film that the row is, where its id or its column `id` tells one.
     """
 
     id: str
@@ -36,12 +38,14 @@ class Hit:
     media: dict[str, str] = field(default_factory=dict)
     previews: dict[str, bytes] = field(default_factory=dict)
     saliency: list[Saliency] = field(default_factory=list)
+    moment: Moment | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without pictures: dates as text, no NaN."""
         pieces = [{"view": s.view, "kind": s.kind, "values": s.values, "pieces": s.pieces} for s in self.saliency]
         names = ("id", "score", "chance", "view", "chances", "columns", "text", "words", "alike", "media")
-        return {**{name: plain(getattr(self, name)) for name in names}, "saliency": plain(pieces)}
+        moment = None if self.moment is None else self.moment._asdict()
+        return {**{name: plain(getattr(self, name)) for name in names}, "saliency": plain(pieces), "moment": moment}
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from fusible.evaluation.explanation import Saliency
 from fusible.index.items import FUSED, Allowed, whole
 from fusible.index.store import Index
 from fusible.tasks._index_place import check_model, open_model
+from fusible.tasks._moment import Moment, placed
 from fusible.tasks._search_query import Query, make_query
 from fusible.tasks._search_rank import blend, collapse, nearness
 from fusible.tasks._search_results import Hit, Results
@@ -227,9 +228,15 @@ class Searcher:
                     found.ids[first], float(scores[first]), chances[view] if view else None, view, chances, held, text,
                     shared_words(asked.words, text) if asked.words else [], [found.ids[i] for i in group[1:]],
                     _of_views(row, "fusible_media:"), _of_views(row, "fusible_preview:"),
+                    moment=self._moment(found.ids[first], held),
                 )
             )  # fmt: skip
         return hits
+
+    def _moment(self, name: str, held: Mapping[str, Any]) -> Moment | None:
+        """The span of a film that a row is."""
+        table = str(self.index.info.get("data") or "")
+        return next(filter(None, (placed(text, table) for text in (name, held.get("id")))), None)
 
     def _pieces(self, hit: Hit, query: np.ndarray) -> list[Saliency]:
         """Pieces of the view that found a row, or of all its views where that is `fused`."""

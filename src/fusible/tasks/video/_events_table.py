@@ -59,11 +59,7 @@ def labelled(
     `split` column gives the parts, that of the films first, else they are drawn, film by film.
     """
     given = dict(columns or {})
-    wanted = {given.get(key) or name for key in ("start", "end") for name in NAMES[key]}
-    table, root = frame_of(spans, sorted(wanted))
-    names = {key: _column(table, key, given.get(key)) for key in NAMES}
-    table = table.rename(columns={name: key for key, name in names.items()})
-    _check(table, names)
+    table, names, root = read_spans(spans, given)
     told, place = films_of(films, table, root, given)
     table["file"] = matched(table["file"], told, root, place)
     problems: list[Problem] = []
@@ -92,6 +88,23 @@ def _column(table: pd.DataFrame, key: str, given: str | None) -> str:
     )
 
 
+def read_spans(
+    source: Any, given: Mapping[str, str | None], *, labelled: bool = True
+) -> tuple[pd.DataFrame, dict[str, str], Path | None]:
+    """Table of spans with columns `file`, `start`, `end` and `label`, how these are called, and its paths' folder.
+
+    Without `labelled` a column of labels may be lacking. Raises `SchemaError` for another column that is, `DataError`
+    for a row that is no span.
+    """
+    wanted = {given.get(key) or name for key in ("start", "end") for name in NAMES[key]}
+    table, root = frame_of(source, sorted(wanted))
+    asked = [key for key in NAMES if labelled or key != "label" or any(name in table for name in NAMES["label"])]
+    names = {key: _column(table, key, given.get(key)) for key in asked}
+    table = table.rename(columns={name: key for key, name in names.items()})
+    _check(table, names)
+    return table, names, root
+
+
 def _check(table: pd.DataFrame, names: Mapping[str, str]) -> None:
     """Refuse the first row that is no span, by its number."""
     start, end = (pd.to_numeric(table[key], errors="coerce").to_numpy(float) for key in ("start", "end"))
@@ -101,7 +114,7 @@ def _check(table: pd.DataFrame, names: Mapping[str, str]) -> None:
             raise DataError(
                 f"spans: row {odd[0]}, column {names[key]!r}: expected seconds, got {table[key].iloc[odd[0]]!r}"
             )
-    for key in ("file", "label"):
+    for key in sorted({"file", "label"} & set(names)):
         odd = np.flatnonzero([not str(cell or "").strip() or cell != cell for cell in table[key]])  # noqa: PLR0124
         if len(odd):
             raise DataError(f"spans: row {odd[0]}, column {names[key]!r}: expected a {key}, got an empty cell")

@@ -55,9 +55,10 @@ class Taker(Protocol):
 
 
 class Pictures:
-    """JPEGs of the grid's pictures, in a file without a name: memory does not grow with the film."""
+    """JPEGs of the grid's pictures, at most `tall`, in a file without a name: memory does not grow with the film."""
 
-    def __init__(self) -> None:
+    def __init__(self, tall: int = TALL) -> None:
+        self._tall = tall
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as this object)
         weakref.finalize(self, self._file.close)
         self._places: list[tuple[int, int]] = []
@@ -66,9 +67,9 @@ class Pictures:
         return len(self._places)
 
     def add(self, picture: np.ndarray) -> None:
-        """Keep a picture, uint8 RGB, shrunk to `TALL`."""
+        """Keep a picture, uint8 RGB, shrunk to the height of all."""
         image = Image.fromarray(picture)
-        image.thumbnail((4 * TALL, TALL))
+        image.thumbnail((4 * self._tall, self._tall))
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=80)
         self._places.append((self._file.seek(0, io.SEEK_END), len(buffer.getvalue())))
@@ -109,6 +110,7 @@ def watch(
     encoder: Encoder | None,
     *,
     step: float = STEP,
+    tall: int = TALL,
     listeners: tuple[Listener, ...] = (),
     takers: tuple[Taker, ...] = (),
     device: str = "cpu",
@@ -116,12 +118,12 @@ def watch(
 ) -> Watched:
     """Read a film once, in a thread of its own, and encode its pictures every `step` seconds meanwhile.
 
-    Without an `encoder` pictures are not encoded. `listeners` hear the sound, mono float32 at `RATE` Hz from time 0 on;
-    `takers` get every frame and block of sound as it was read. Memory grows by the encodings, and by what takers keep,
-    alone. Raises `DataError` where nothing can be read.
+    Without an `encoder` pictures are not encoded; they are kept at most `tall` pixels high. `listeners` hear the sound,
+    mono float32 at `RATE` Hz from time 0 on; `takers` get every frame and block of sound as it was read. Memory grows by
+    the encodings, and by what takers keep, alone. Raises `DataError` where nothing can be read.
     """
     reader = FilmReader(media, rate=RATE if listeners or takers else None, step=step)
-    eye = _Eye(encoder, device)
+    eye = _Eye(encoder, device, tall)
     with stage(progress, "watch", max(1, round(reader.film.duration))) as bar:
         shown = heard = 0
         for chunk in prefetch(lambda chunk: chunk, _chunks(reader, takers), depth=4):
@@ -185,8 +187,8 @@ def _seen(frame: Frame) -> _Seen:
 class _Eye:
     """Encodes pictures of the grid in batches, keeps them as JPEGs, and looks for transitions."""
 
-    def __init__(self, encoder: Encoder | None, device: str) -> None:
-        self.pictures = Pictures()
+    def __init__(self, encoder: Encoder | None, device: str, tall: int) -> None:
+        self.pictures = Pictures(tall)
         self._encoder, self._device = encoder, device
         self._detector = ShotDetector()
         self._transitions: list[Transition] = []
