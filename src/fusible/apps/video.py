@@ -104,6 +104,9 @@ def analyze(
     confidence: Annotated[
         float | None, typer.Option("--confidence", help="Least of the model's events (default: its own).")
     ] = None,
+    whisper: Annotated[
+        Path | None, typer.Option("--whisper", metavar="FOLDER", help="Local Whisper model that writes transcripts.")
+    ] = None,
     step: Step = 0.5,
     encoder: Encoder = "image_efficientnet",
     device: options.Device = "cpu",
@@ -121,6 +124,7 @@ def analyze(
             labels=label,
             models=model or (),
             confidence=confidence,
+            whisper=whisper,
             step=step,
             encoder=encoder,
             device=device,

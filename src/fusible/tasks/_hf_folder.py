@@ -1,8 +1,9 @@
-"""Reading a Hugging Face folder that writes of pictures: configuration, weights, preprocessing; never code."""
+"""Reading Hugging Face folders, such as those that write of pictures: configuration, weights, preprocessing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,18 +49,12 @@ def read_captioner(folder: Path) -> Parts:
     Raises `ConfigError`, one line, for what is no such folder, would need code of its own, or is damaged.
     """
     config = _checked(folder)
-    try:
-        with quiet(), offline(), torch.random.fork_rng(devices=[]):
-            network = _network(folder, config)
-            own = network.generation_config.to_dict()
-            _settle(network, {key: own[key] for key in KEPT if own.get(key) is not None})
-            processor = processor_of(_preprocessor(folder), Modality.IMAGE)
-            return Parts(network, processor, _tokenizer(folder), _settings(folder, own, positions(network)))
-    except FusibleError:
-        raise
-    except Exception as error:  # noqa: BLE001  (damaged files make transformers raise anything)
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ConfigError(f"{folder}: the Hugging Face folder cannot be loaded ({said}); save it again") from None
+    with loading(folder):
+        network = load_network(folder, config, _captioner_class())
+        own = network.generation_config.to_dict()
+        settle(network, {key: own[key] for key in KEPT if own.get(key) is not None})
+        processor = processor_of(preprocessor(folder, "image_processor"), Modality.IMAGE)
+        return Parts(network, processor, tokenizer_of(folder), _settings(folder, own, positions(network)))
 
 
 def positions(network: Any) -> int:
@@ -78,6 +73,17 @@ def ends(network: Any) -> frozenset[int]:
 
 def _checked(folder: Path) -> dict[str, Any]:
     """Return the folder's configuration once the folder is known to hold what is needed, and no code."""
+    config = checked(folder, KINDS, "that writes of pictures")
+    if config.get("num_image_with_embedding"):
+        raise ConfigError(f"{folder}: a model of several pictures (a video), expected one that writes of one picture")
+    return config
+
+
+def checked(folder: Path, kinds: Mapping[str, str], what: str) -> dict[str, Any]:
+    """The configuration of a local folder of one of some kinds {model_type: its class}, with safetensors, without code.
+
+    Raises `ConfigError`, one line, for anything else; `what` says what the model was to do.
+    """
     if not (folder / "config.json").is_file():
         raise ConfigError(f"{folder}: expected a local Hugging Face folder with config.json, found none")
     check_inside(folder)
@@ -87,12 +93,10 @@ def _checked(folder: Path) -> dict[str, Any]:
         check_own(found, f"{folder}: {name}.json")
     config = configs["config"]
     kind, classes = config.get("model_type"), config.get("architectures")
-    expected = KINDS.get(kind) if isinstance(kind, str) else None
+    expected = kinds.get(kind) if isinstance(kind, str) else None
     if expected is None or (classes and classes != [expected]):
-        known = ", ".join(f"{kind} ({name})" for kind, name in KINDS.items())
-        raise ConfigError(f"{folder}: expected a model that writes of pictures, {known}; got {kind!r} ({classes})")
-    if config.get("num_image_with_embedding"):
-        raise ConfigError(f"{folder}: a model of several pictures (a video), expected one that writes of one picture")
+        known = ", ".join(f"{kind} ({name})" for kind, name in kinds.items())
+        raise ConfigError(f"{folder}: expected a model {what}, {known}; got {kind!r} ({classes})")
     if (folder / "adapter_config.json").exists():
         raise ConfigError(f"{folder}: holds an adapter, expected a whole model; merge it into its model and save that")
     if not any(folder.glob("*.safetensors")):
@@ -100,16 +104,34 @@ def _checked(folder: Path) -> dict[str, Any]:
     return config
 
 
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """With transformers quiet and the hub out of reach; whatever fails within is a `ConfigError` of one line."""
+    try:
+        with quiet(), offline(), torch.random.fork_rng(devices=[]):
+            yield
+    except FusibleError:
+        raise
+    except Exception as error:  # noqa: BLE001  (damaged files make transformers raise anything)
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ConfigError(f"{folder}: the Hugging Face folder cannot be loaded ({said}); save it again") from None
+
+
 def _clean(value: Any) -> Any:
     return {k: _clean(v) for k, v in value.items() if k not in DROPPED} if isinstance(value, dict) else value
 
 
-def _network(folder: Path, config: Mapping[str, Any]) -> Any:
-    """Build the model with the folder's weights; one that weights are lacking for is refused, not made up."""
-    from transformers import CONFIG_MAPPING, AutoModelForImageTextToText
+def _captioner_class() -> Any:
+    from transformers import AutoModelForImageTextToText
 
-    load: Any = AutoModelForImageTextToText.from_pretrained
-    network, said = load(
+    return AutoModelForImageTextToText
+
+
+def load_network(folder: Path, config: Mapping[str, Any], build: Any) -> Any:
+    """Build a model, by a class of transformers, with the folder's weights; what these lack is not made up: refused."""
+    from transformers import CONFIG_MAPPING
+
+    network, said = build.from_pretrained(
         folder,
         config=CONFIG_MAPPING[config["model_type"]].from_dict(_clean(config)),
         local_files_only=True,
@@ -127,7 +149,7 @@ def _network(folder: Path, config: Mapping[str, Any]) -> Any:
     return network.eval().requires_grad_(False)
 
 
-def _settle(network: Any, kept: Mapping[str, Any]) -> None:
+def settle(network: Any, kept: Mapping[str, Any]) -> None:
     """Leave the model, and the part of it that generates, with what is kept of the folder's generation alone."""
     from transformers import GenerationConfig
 
@@ -137,21 +159,24 @@ def _settle(network: Any, kept: Mapping[str, Any]) -> None:
             part.generation_config = build(**kept)
 
 
-def _preprocessor(folder: Path) -> dict[str, Any]:
-    """How pictures are prepared; of a file of its own, or within that of a processor of pictures and texts."""
+def preprocessor(folder: Path, part: str) -> dict[str, Any]:
+    """How pictures or sounds are prepared; of a file of its own, or the `part` of that of a processor of several."""
     found = None
     if (folder / "preprocessor_config.json").is_file():
         found = read_json(folder / "preprocessor_config.json")
     elif (folder / "processor_config.json").is_file():
-        found = read_json(folder / "processor_config.json").get("image_processor")
+        found = read_json(folder / "processor_config.json").get(part)
     if not isinstance(found, dict):
         raise ConfigError(f"{folder}: expected preprocessor_config.json, or processor_config.json; save the processor")
+    if part != "image_processor":
+        return found
     name = found.get("image_processor_type") or found.get("feature_extractor_type")
     # Folders of before 2023 have the older name of the same classes.
     return {**found, "image_processor_type": str(name).replace("FeatureExtractor", "ImageProcessor")}
 
 
-def _tokenizer(folder: Path) -> Any:
+def tokenizer_of(folder: Path) -> Any:
+    """The folder's tokenizer; raises `ConfigError` where it has none that can be read."""
     from transformers import AutoTokenizer
 
     try:

@@ -23,7 +23,8 @@ from fusible.tasks.video.recognising import Recogniser, recogniser
 from fusible.tasks.video.sounds import SoundListener
 from fusible.tasks.video.tags import Tagger
 from fusible.tasks.video.timeline import Timeline, ordered
-from fusible.tasks.video.watching import RATE, STEP, Watched, watch
+from fusible.tasks.video.watching import RATE, STEP, Listener, Watched, watch
+from fusible.tasks.video.whisper import Scribe, read_whisper
 from fusible.types import Media, Modality
 
 SIGHTS, SOUNDS, TEXTS = "sight", "sound", "text"
@@ -59,6 +60,7 @@ def analyze_film(
     confidence: float | None = None,
     step: float = STEP,
     encoder: str = ENCODER,
+    whisper: str | Path | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -82,6 +84,8 @@ def analyze_film(
         Seconds between pictures that are encoded: 0.1 to 60.
     encoder : str
         A frozen encoder of pictures; tags need `image_efficientnet`.
+    whisper : path, optional
+        Local Hugging Face folder of a Whisper model, which writes down what is said where no transcript is given.
     device, progress
         As in `fusible.compare`.
 
@@ -90,7 +94,9 @@ def analyze_film(
     FusibleError
         One line: a file that cannot be read, an encoder or a setting that cannot be used.
     """
-    analyst = Analyst(labels, models=models, confidence=confidence, step=step, encoder=encoder, device=device)
+    analyst = Analyst(
+        labels, models=models, confidence=confidence, step=step, encoder=encoder, whisper=whisper, device=device
+    )
     return analyst.analyze(file, transcript, progress)
 
 
@@ -108,6 +114,7 @@ class Analyst:
         confidence: float | None = None,
         step: float = STEP,
         encoder: str = ENCODER,
+        whisper: str | Path | None = None,
         device: str = "cpu",
     ) -> None:
         self.step, self.encoder, self.device = step, encoder, device
@@ -115,6 +122,7 @@ class Analyst:
         self._eye = _checked(step, encoder)
         self._tagger = _tagger(labels, encoder)
         self._recognisers: list[Recogniser] = [recogniser(model, confidence=confidence) for model in models]
+        self._whisper = None if whisper is None else read_whisper(whisper, RATE, device)
 
     def analyze(
         self,
@@ -128,15 +136,20 @@ class Analyst:
         hearing = Hearing(step, rate=RATE)
         media = Media("file", -1, path=str(file))
         takers = [one.taker() for one in self._recognisers]
+        listeners: list[Listener] = [hearing, SoundListener(RATE)]
+        if said is None and self._whisper is not None:
+            listeners.append(Scribe(self._whisper))
         watched = watch(
             media,
             self._eye,
             step=step,
-            listeners=(hearing, SoundListener(RATE)),
+            listeners=tuple(listeners),
             takers=tuple(taker for taker in takers if taker is not None),
             device=self.device,
             progress=progress,
         )
+        if len(listeners) > 2:
+            said = watched.heard[2] if watched.film.has_sound else None
         views, loudness = _views(watched, hearing, said, step, self.device)
         times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
         joined = fused(views)

@@ -119,8 +119,8 @@ def watch(
     """Read a film once, in a thread of its own, and encode its pictures every `step` seconds meanwhile.
 
     Without an `encoder` pictures are not encoded; they are kept at most `tall` pixels high. `listeners` hear the sound,
-    mono float32 at `RATE` Hz from time 0 on; `takers` get every frame and block of sound as it was read. Memory grows by
-    the encodings, and by what takers keep, alone. Raises `DataError` where nothing can be read.
+    mono float32 at `RATE` Hz from time 0 on; `takers` get every frame and block of sound as it was read. Memory grows
+    by the encodings, and by what takers keep, alone. Raises `DataError` where nothing can be read.
     """
     reader = FilmReader(media, rate=RATE if listeners or takers else None, step=step)
     eye = _Eye(encoder, device, tall)
