@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ LEAP = 3600.0
 """Seconds; a time stamp that leaps further than this and the film's own length is broken."""
 LONGEST = 16
 """Pictures longer than this many times their short side are squeezed."""
-_THREADS = 4
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,9 @@ class FilmReader:
         if self.step is not None:
             ticks = range(math.ceil(time / self.step - 1e-6), math.ceil(until / self.step - 1e-6))
         height, width = SMALL
-        small = self._small.reformat(raw, width=width, height=height, format="rgb24", interpolation="AREA")
+        small = self._small.reformat(
+            raw, width=width, height=height, format="rgb24", interpolation="AREA", threads=1
+        )  # more threads wait for one another longer than so few pixels take
         self.seen, self.end = self.seen + 1, until
         return Frame(self.seen - 1, time, until, ticks, small.to_ndarray(), raw)
 
@@ -261,5 +264,6 @@ class _Clock:
 
 
 def _rgb(raw: Any, width: int, height: int, quarter: int) -> np.ndarray:
-    image: np.ndarray = raw.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
+    shrunk = raw.reformat(width=width, height=height, format="rgb24", interpolation="AREA", threads=1)
+    image: np.ndarray = shrunk.to_ndarray()
     return np.ascontiguousarray(np.rot90(image, quarter)) if quarter else image

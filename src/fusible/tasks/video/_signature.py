@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from fusible.tasks.video._alignment import aligned
 
 REACH = 36
 """Frames back to which distances are kept."""
+RUN = 32
+"""Frames that are compared at once."""
 SURROUNDING = 5
 """Sides, in coarse pixels, of the square whose mean is taken away to leave detail."""
 MOVED = 4.0
@@ -63,77 +66,82 @@ def missing(count: int) -> Band:
 
 
 class _Past:
-    """The last frames as vectors, and the distances of a new one from them."""
+    """The last frames as vectors, and the distances of new ones from them."""
 
     def __init__(self, size: int) -> None:
         self._vectors = np.zeros((REACH, size), np.float32)
-        self._squares = np.full(REACH, np.nan)
-        self._count = 0
+        self._unknown = REACH
 
-    def add(self, vector: np.ndarray) -> tuple[np.ndarray, float]:
-        """Distances (REACH + 1,), and the vector's mean square, by |a - b|² = |a|² - 2ab + |b|²."""
-        square = float(vector @ vector)
-        back = (self._count - 1 - np.arange(REACH)) % REACH
-        products = (self._vectors @ vector).astype(np.float64)
-        apart = self._squares[back] - 2 * products[back] + square
-        row = np.zeros(REACH + 1, np.float32)
-        row[1:] = np.sqrt(np.maximum(apart, 0.0) / vector.size)
-        place = self._count % REACH
-        self._vectors[place], self._squares[place] = vector, square
-        self._count += 1
-        return row, square / vector.size
+    def add(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances (rows, REACH + 1), and mean squares (rows,), by |a - b|² = |a|² - 2ab + |b|²."""
+        vectors = np.concatenate([self._vectors, rows])
+        near = vectors - rows.mean(axis=0)  # the closer to zero, the less is lost in the difference of squares
+        squares = np.einsum("ij,ij->i", near, near).astype(np.float64)
+        squares[: self._unknown] = np.nan
+        back = REACH + np.arange(len(rows))[:, None] - np.arange(1, REACH + 1)
+        products = np.take_along_axis(near[REACH:] @ near.T, back, axis=1)
+        apart = squares[back] - 2 * products + squares[REACH:, None]
+        found = np.zeros((len(rows), REACH + 1), np.float32)
+        found[:, 1:] = np.sqrt(np.maximum(apart, 0.0) / rows.shape[1])
+        self._vectors, self._unknown = vectors[-REACH:], max(0, self._unknown - len(rows))
+        return found, np.einsum("ij,ij->i", rows, rows) / rows.shape[1]
 
 
 class Signatures:
     """Takes small pictures one by one, in constant memory, and gives their distances block by block.
 
     Pictures are averaged over 2 by 2 pixels, which takes away noise of the coding and motion of a pixel or less. All
-    distances of a frame come from one product of a matrix and a vector.
+    distances of `RUN` frames come from one product of two matrices.
     """
 
     def __init__(self) -> None:
         self._whole: _Past | None = None
         self._detail: _Past | None = None
-        self._pictures: tuple[np.ndarray, ...] = ()
+        self._pictures: list[np.ndarray] = []
+        self._before: np.ndarray | None = None
         self._step = math.nan
-        self._shifted: list[float] = []
-        self._rows: list[tuple[np.ndarray, np.ndarray, float, float, bool]] = []
 
     def add(self, small: np.ndarray) -> None:
         """Take the next small picture, uint8 (height, width, 3), both sides even."""
-        rows = small[0::2].astype(np.uint16) + small[1::2]
-        coarse = (rows[:, 0::2] + rows[:, 1::2]).astype(np.float32) / 4 - 128
-        detail = coarse - uniform_filter(coarse, (SURROUNDING, SURROUNDING, 0), mode="nearest")
-        if self._whole is None or self._detail is None:
-            self._whole, self._detail = _Past(coarse.size), _Past(coarse.size)
-        distance, square = self._whole.add(coarse.reshape(-1))
-        fine, fine_energy = self._detail.add(detail.reshape(-1))
-        colour = coarse.reshape(-1, 3).sum(axis=0) * (3 / coarse.size)
-        energy = max(0.0, square - float(colour @ colour) / 3)
-        self._settle(float(distance[1]))
-        self._pictures = (*self._pictures[-1:], small)
-        self._rows.append((distance, fine, energy, fine_energy, energy < FLAT**2))
-        self._shifted.append(float(distance[1]))
-
-    def _settle(self, after: float) -> None:
-        """Align the last frame with the one before it, where its step stands out; `after` is the step after it."""
-        if not self._shifted:
-            return
-        before, self._step = self._step, self._shifted[-1]
-        if len(self._pictures) > 1 and self._step >= MOVED and not min(before, after) * STANDS_OUT > self._step:
-            self._shifted[-1] = min(self._step, aligned(*self._pictures))
+        self._pictures.append(small)
 
     def waiting(self) -> int:
         """Number of frames taken and not yet given."""
-        return len(self._rows)
+        return len(self._pictures)
 
     def give(self) -> Band:
         """Give the frames taken since the last call."""
-        if not self._rows:
-            return missing(0)
-        self._settle(0.0)
-        distance, detail, energy, fine, flat = zip(*self._rows, strict=True)
-        levels = [np.array(value, np.float32) for value in (energy, fine, self._shifted)]
-        found = Band(np.stack(distance), np.stack(detail), levels[0], levels[1], np.array(flat, np.bool_), levels[2])
-        self._pictures, self._rows, self._shifted = self._pictures[-1:], [], []
+        pictures, self._pictures = self._pictures, []
+        found = missing(0)
+        for first in range(0, len(pictures), RUN):
+            found = found.joined(self._compare(np.stack(pictures[first : first + RUN])))
+        self._align(found.aligned, pictures)
+        self._before = pictures[-1] if pictures else self._before
         return found
+
+    def _compare(self, pictures: np.ndarray) -> Band:
+        """Distances of a run of frames; `aligned` holds the steps between them as they are."""
+        rows = pictures[:, 0::2].astype(np.uint16) + pictures[:, 1::2]
+        coarse = (rows[:, :, 0::2] + rows[:, :, 1::2]).astype(np.float32) / 4 - 128
+        detail = coarse - uniform_filter(coarse, (1, SURROUNDING, SURROUNDING, 1), mode="nearest")
+        flat, fine = coarse.reshape(len(coarse), -1), detail.reshape(len(detail), -1)
+        if self._whole is None or self._detail is None:
+            self._whole, self._detail = _Past(flat.shape[1]), _Past(flat.shape[1])
+        distance, squares = self._whole.add(flat)
+        fine_distance, fine_energy = self._detail.add(fine)
+        colour = flat.reshape(len(flat), -1, 3).mean(axis=1)
+        energy = np.maximum(0.0, squares - np.square(colour).sum(axis=1) / 3)
+        return Band(distance, fine_distance, energy, fine_energy, energy < FLAT**2, distance[:, 1].copy())
+
+    def _align(self, steps: np.ndarray, pictures: Sequence[np.ndarray]) -> None:
+        """Align frames with those before them where their `steps` stand out from the steps before and after."""
+        if not len(steps):
+            return
+        before = np.concatenate([[self._step], steps[:-1]])
+        after = np.concatenate([steps[1:], [0.0]])
+        self._step = float(steps[-1])
+        loud = np.flatnonzero((steps >= MOVED) & ~(np.minimum(before, after) * STANDS_OUT > steps))
+        for place in loud.tolist():
+            earlier = pictures[place - 1] if place else self._before
+            if earlier is not None:
+                steps[place] = min(steps[place], aligned(earlier, pictures[place]))

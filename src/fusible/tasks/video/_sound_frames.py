@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.fft import irfft, rfft
+from scipy.ndimage import uniform_filter1d
 
 RATE, HOP, LENGTH = 16_000, 160, 512
 BANDS = 24
@@ -42,12 +44,12 @@ def frames_of(wave: np.ndarray) -> Frames:
     padded = np.pad(wave.astype(np.float64), LENGTH // 2)
     padded = np.pad(padded, (0, max(0, (count - 1) * HOP + LENGTH - len(padded))))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, LENGTH)[::HOP][:count]
-    power = np.abs(np.fft.rfft(pieces * window, axis=1)) ** 2 * (2.0 / window.sum()) ** 2
+    power = np.abs(rfft(pieces * window, axis=1)) ** 2 * (2.0 / window.sum()) ** 2
     bands = np.log(power @ bank.T + EMPTY)
     level = 10 * np.log10((pieces * pieces) @ (window / window.sum()) + EMPTY)
     log = np.log(power[:, FLAT[0] : FLAT[1]] + EMPTY)
     flatness = np.exp(log.mean(axis=1)) / np.exp(log).mean(axis=1)
-    likeness = np.fft.irfft(power, axis=1)[:, : PITCH[1] + 1] / decline
+    likeness = irfft(power, axis=1)[:, : PITCH[1] + 1] / decline
     harmonicity = likeness[:, PITCH[0] :].max(axis=1) / np.maximum(likeness[:, 0], EMPTY * EMPTY)
     ridges = _ridges(log)
     return Frames(
@@ -63,8 +65,7 @@ def frames_of(wave: np.ndarray) -> Frames:
 
 def _ridges(log: np.ndarray) -> np.ndarray:
     """How far each bin stands out from its neighbourhood of 11 bins, of unit length: (frames, bins)."""
-    total = np.cumsum(np.pad(log, ((0, 0), (6, 5)), mode="edge"), axis=1)
-    out = np.maximum(log - (total[:, 11:] - total[:, :-11]) / 11, 0.0)
+    out = np.maximum(log - uniform_filter1d(log, 11, axis=1, mode="nearest"), 0.0)
     return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9))
 
 

@@ -8,11 +8,14 @@ how steady spectral ridges are, since tones of music stay where those of speech 
 from __future__ import annotations
 
 import numpy as np
+from scipy.fft import rfft
 
 from fusible.tasks.video._sound_frames import Frames
 
 STEP, SPAN = 10, 100
 """Frames between two measures, and frames that each is over, around its middle."""
+TOGETHER = 20
+"""Measures that are taken at once, so that what they need stays small."""
 NAMES = (
     "syllables",
     "low_frames",
@@ -29,48 +32,54 @@ NAMES = (
 
 def measures(frames: Frames) -> np.ndarray:
     """Measures (steps, names), one per 100 ms: step i is around frame i × 10 + 5. Beyond the ends nothing is heard."""
-    steps = max(1, len(frames.level) // STEP)
-    half = SPAN // 2
+    count, half = len(frames.level), SPAN // 2
+    steps = max(1, count // STEP)
+    middles = np.arange(steps) * STEP + STEP // 2
+    whole = np.flatnonzero((middles >= half) & (middles + half <= count))
     found = np.zeros((steps, len(NAMES)))
-    bands = frames.bands
-    for step in range(steps):
-        middle = step * STEP + STEP // 2
-        here = slice(max(0, middle - half), min(len(frames.level), middle + half))
-        found[step] = _measure(frames, bands, here)
+    for first in range(0, len(whole), TOGETHER):
+        some = whole[first : first + TOGETHER]
+        found[some] = _measure(frames, middles[some, None] + np.arange(-half, half))
+    for step in np.setdiff1d(np.arange(steps), whole).tolist():
+        here = np.arange(max(0, middles[step] - half), min(count, middles[step] + half))
+        found[step] = _measure(frames, here[None])[0]
     return found
 
 
-def _measure(frames: Frames, bands: np.ndarray, here: slice) -> np.ndarray:
-    power = 10 ** (frames.level[here] / 10)
-    weight = power / power.sum()
-    heard = np.exp(bands[here]).mean(axis=0)
-    heard = heard / heard.sum()
-    harmonicity, flux = frames.harmonicity[here], frames.flux[here]
-    mean_flux, mean_harmonicity = float(weight @ flux), float(weight @ harmonicity)
-    return np.array(
+def _measure(frames: Frames, at: np.ndarray) -> np.ndarray:
+    """Measures (steps, names) of frames `at` (steps, span)."""
+    level, bands = frames.level[at], frames.bands[at]
+    power = 10 ** (level / 10)
+    weight = power / power.sum(axis=1, keepdims=True)
+    heard = np.exp(bands).mean(axis=1)
+    heard = heard / heard.sum(axis=1, keepdims=True)
+    harmonicity, flux = frames.harmonicity[at], frames.flux[at]
+    mean_flux, mean_harmonicity = ((weight * values).sum(axis=1) for values in (flux, harmonicity))
+    return np.stack(
         [
-            _syllables(bands[here], heard),
-            float((power < 0.5 * power.mean()).mean()),
+            _syllables(bands, heard),
+            (power < 0.5 * power.mean(axis=1, keepdims=True)).mean(axis=1),
             mean_flux,
-            float(np.sqrt(weight @ (flux - mean_flux) ** 2)),
-            float(np.log(weight @ frames.flatness[here] + 1e-6)),
+            np.sqrt((weight * (flux - mean_flux[:, None]) ** 2).sum(axis=1)),
+            np.log((weight * frames.flatness[at]).sum(axis=1) + 1e-6),
             mean_harmonicity,
-            float(np.sqrt(weight @ (harmonicity - mean_harmonicity) ** 2)),
-            float(weight @ frames.steadiness[here]),
-            float(frames.level[here].clip(frames.level[here].max() - 60).std()),
-            float(heard @ np.arange(len(heard))) / len(heard),
-        ]
+            np.sqrt((weight * (harmonicity - mean_harmonicity[:, None]) ** 2).sum(axis=1)),
+            (weight * frames.steadiness[at]).sum(axis=1),
+            np.maximum(level, level.max(axis=1, keepdims=True) - 60).std(axis=1),
+            heard @ np.arange(heard.shape[1]) / heard.shape[1],
+        ],
+        axis=1,
     )
 
 
-def _syllables(bands: np.ndarray, heard: np.ndarray) -> float:
-    """Share of 3 to 7 Hz, the rate of syllables, in the changes of band levels up to 25 Hz."""
-    length = len(bands)
+def _syllables(bands: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """Share (steps,) of 3 to 7 Hz, the rate of syllables, in the changes of band levels up to 25 Hz."""
+    length = bands.shape[1]
     if length < 50:
-        return 0.0
-    bands = np.maximum(bands, bands.max() - 12.0)
-    spectrum = np.abs(np.fft.rfft((bands - bands.mean(axis=0)) * np.hanning(length)[:, None], axis=0)) ** 2
+        return np.zeros(len(bands))
+    bands = np.maximum(bands, bands.max(axis=(1, 2), keepdims=True) - 12.0)
+    spectrum = np.abs(rfft((bands - bands.mean(axis=1, keepdims=True)) * np.hanning(length)[:, None], axis=1)) ** 2
     rates = np.fft.rfftfreq(length, 0.01)
-    every = spectrum[(rates > 0.5) & (rates <= 25)].sum(axis=0)
-    share = spectrum[(rates >= 3) & (rates <= 7)].sum(axis=0) / np.maximum(every, 1e-9)
-    return float(heard @ share)
+    every = spectrum[:, (rates > 0.5) & (rates <= 25)].sum(axis=1)
+    share = spectrum[:, (rates >= 3) & (rates <= 7)].sum(axis=1) / np.maximum(every, 1e-9)
+    return np.asarray((heard * share).sum(axis=1))

@@ -33,8 +33,8 @@ SIDE = 224
 """Short side of the pictures that encoders get."""
 SILENCE = 10 * RATE
 """Samples of silence that are given at a time."""
-TALL = 180
-"""Height of pictures that are shown."""
+TALL = SIDE
+"""Height of pictures that are shown: that of most pictures that encoders get, so that few are shrunk again."""
 
 
 class Listener(Protocol):
@@ -67,7 +67,7 @@ class Pictures:
         return len(self._places)
 
     def add(self, picture: np.ndarray) -> None:
-        """Keep a picture, uint8 RGB, shrunk to the height of all."""
+        """Keep a picture, uint8 RGB, shrunk where it is taller than all may be."""
         image = Image.fromarray(picture)
         image.thumbnail((4 * self._tall, self._tall))
         buffer = io.BytesIO()
