@@ -4,11 +4,11 @@
 >>> print(*sorted(fusible.__all__)[:11])
 align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
 >>> print(*sorted(fusible.__all__)[11:21])
-fit_answers fit_captions fit_clips fit_events fit_retrieval fit_sync inspect load load_aligner load_answerer
->>> print(*sorted(fusible.__all__)[21:31])
-load_captioner load_events load_retriever load_sync open_index predict read robustness summarize_video sync_video
->>> print(*sorted(fusible.__all__)[31:])
-video_moments
+fit_answers fit_captions fit_clips fit_events fit_importance fit_retrieval fit_sync inspect load load_aligner
+>>> print(*sorted(fusible.__all__)[21:30])
+load_answerer load_captioner load_events load_importance load_retriever load_sync open_index predict read
+>>> print(*sorted(fusible.__all__)[30:])
+robustness summarize_video sync_video video_moments
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fusible.tasks.retriever import load_retriever
     from fusible.tasks.searching import open_index
     from fusible.tasks.video.events_model import load_events
+    from fusible.tasks.video.importance_model import fit_importance, load_importance
     from fusible.tasks.video.synchronising import fit_sync, load_sync
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "fit_captions",
     "fit_clips",
     "fit_events",
+    "fit_importance",
     "fit_retrieval",
     "fit_sync",
     "inspect",
@@ -66,6 +68,7 @@ __all__ = [
     "load_answerer",
     "load_captioner",
     "load_events",
+    "load_importance",
     "load_retriever",
     "load_sync",
     "open_index",
@@ -78,6 +81,8 @@ __all__ = [
 ]
 
 _PLACES = {
+    "load_importance": "fusible.tasks.video.importance_model",
+    "fit_importance": "fusible.tasks.video.importance_model",
     "video_moments": "fusible.apps.video",
     "align": "fusible.apps.align",
     "analyze_video": "fusible.apps.video",

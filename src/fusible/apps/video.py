@@ -156,6 +156,12 @@ def summarize(
     model: Annotated[
         Path | None, typer.Option("--model", metavar="RETRIEVER", help="Knows pictures that are like a text.")
     ] = None,
+    importance: Annotated[
+        Path | None, typer.Option("--importance", metavar="MODEL", help="Learned by `video fit-importance`.")
+    ] = None,
+    choose: Annotated[
+        str, typer.Option("--choose", metavar="HOW", help="knapsack: worth most; diverse: and unlike one another.")
+    ] = "knapsack",
     transcript: Annotated[Path | None, typer.Option("--transcript", metavar="FILE", help="What is said.")] = None,
     step: Step = 0.5,
     encoder: Encoder = "image_efficientnet",
@@ -165,6 +171,7 @@ def summarize(
     """Write the parts of a film that matter most, with their sound, as one film."""
     import fusible
     from fusible.apps.progress import RichProgress
+    from fusible.tasks.video.importance_model import load_importance
 
     with quiet_stdout(json):
         retriever = None if model is None else fusible.load_retriever(model)
@@ -175,6 +182,8 @@ def summarize(
             board=storyboard,
             query=query,
             retriever=retriever,
+            importance=None if importance is None else load_importance(importance),
+            choose=choose,
             transcript=transcript,
             step=step,
             encoder=encoder,
@@ -222,3 +231,32 @@ def moments(
     if not found.rows:
         return 2
     return 1 if found.failures else 0
+
+
+@app.command("fit-importance")
+def fit_importance(
+    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="Table of file, start, end, score, person.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Folder to write.")],
+    step: Step = 0.5,
+    encoder: Encoder = "image_efficientnet",
+    device: options.Device = "cpu",
+    json: options.Json = False,
+) -> int:
+    """Learn what matters in films from what people scored, for `video summarize --importance`; 1 where films failed."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+    from fusible.tasks.folder import check_model
+
+    with quiet_stdout(json):
+        check_model(output)
+        model = fusible.fit_importance(scores, step=step, encoder=encoder, device=device, progress=RichProgress())
+        model.save(output)
+    warn(f"{file}: {why}" for file, why in model.failures.items())
+    if json:
+        print_json({**model.info, "failures": model.failures})
+    else:
+        for name, one in model.info["agreement"].items():
+            shown = (f"{key} {'-' if value is None else f'{value:.3f}'}" for key, value in one.items())
+            typer.echo(f"{name}: {', '.join(shown)}")
+        typer.echo(f"learned from {model.info['films']} films: {output}")
+    return 1 if model.failures else 0

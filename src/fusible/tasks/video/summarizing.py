@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from fusible.tasks._retrieval_head import units
 from fusible.tasks.retriever import Retriever
 from fusible.tasks.video.analysis import ENCODER, SIGHTS, Analysis, analyze_film
 from fusible.tasks.video.importance import toward
+from fusible.tasks.video.importance_model import ImportanceModel, check_alike
 from fusible.tasks.video.storyboard import clock, storyboard
-from fusible.tasks.video.summary import Summary, summarize, uniform_summary
+from fusible.tasks.video.summary import Choice, Summary, summarize, uniform_summary
+from fusible.tasks.video.watching import STEP
 from fusible.types import Media, Modality
 
 WEIGHT = 0.7
@@ -46,6 +48,8 @@ def summarize_film(
     board: str | Path | None = None,
     query: str | None = None,
     retriever: Retriever | None = None,
+    importance: ImportanceModel | None = None,
+    choose: Choice = "knapsack",
     **given: Any,
 ) -> Summarized:
     """Choose the segments of a film that matter most, in at most `ratio` of its length.
@@ -66,6 +70,11 @@ def summarize_film(
         A PNG file to write: a picture of each span with its time.
     query, retriever
         What the summary is to be about, and what knows pictures that are like a text (`fusible.load_retriever`).
+    importance
+        Learned from people's scores (`fusible.fit_importance`, `load_importance`), instead of what is new and rare.
+    choose
+        "knapsack": what matters most in all; "diverse": segments also have to differ, so that a rare scene is not left
+        out for another stretch of a common one.
     **given
         As in `analyze_film`.
 
@@ -78,11 +87,16 @@ def summarize_film(
         raise ConfigError(f"video: expected a ratio above 0 and at most 1, got {ratio:g}")
     if (query is None) != (retriever is None):
         raise ConfigError("video: a query needs a retriever that knows texts and pictures, and the other way round")
+    if choose not in get_args(Choice):
+        raise ConfigError(f"video: expected to choose by {' or '.join(get_args(Choice))}, got {choose!r}")
+    if importance is not None:
+        check_alike(importance, given.get("step", STEP), given.get("encoder", ENCODER))
     analysis = analyze_film(file, **given)
-    important = analysis.importance
+    important = analysis.importance if importance is None else importance.importance(analysis)
     if query is not None and retriever is not None:
-        important = _about(analysis, query, retriever, given.get("encoder", ENCODER))
-    summary = summarize(important, analysis.timeline.times, analysis.segments, ratio=ratio)
+        important = _about(analysis, important, query, retriever, given.get("encoder", ENCODER))
+    parts, times = analysis.segments, analysis.timeline.times
+    summary = summarize(important, times, parts, ratio=ratio, choose=choose, encodings=analysis.encodings)
     if not summary.spans:
         summary = uniform_summary(analysis.segments, ratio=ratio)
     if board is not None:
@@ -92,7 +106,7 @@ def summarize_film(
     return Summarized(summary, analysis, written)
 
 
-def _about(analysis: Analysis, query: str, retriever: Retriever, encoder: str) -> np.ndarray:
+def _about(analysis: Analysis, important: np.ndarray, query: str, retriever: Retriever, encoder: str) -> np.ndarray:
     """Importance drawn toward what the query says, by pictures and text in the retriever's space."""
     import pandas as pd
 
@@ -106,7 +120,7 @@ def _about(analysis: Analysis, query: str, retriever: Retriever, encoder: str) -
     if not np.isfinite(asked).all():
         raise ConfigError(f"video: the query {query[:40]!r} says nothing that the retriever knows")
     seen = units(retriever.heads[sight], analysis.views[SIGHTS])
-    return toward(analysis.importance, np.nan_to_num(seen), asked, WEIGHT)
+    return toward(important, np.nan_to_num(seen), asked, WEIGHT)
 
 
 def _view(retriever: Retriever, modality: Modality) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from fusible.errors import ArrayError, ConfigError
+from fusible.tasks.video.diverse import choose_diverse
+from fusible.tasks.video.fused import directions_of
 from fusible.tasks.video.knapsack import knapsack
 
 RATIO = 0.15
@@ -18,6 +20,7 @@ TICKS = 100_000
 """Most units of length in a summary: at least a hundredth of a second each."""
 
 Worth = Literal["sum", "mean"]
+Choice = Literal["knapsack", "diverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,14 @@ class Summary:
 
 
 def summarize(
-    importance: np.ndarray, times: np.ndarray, segments: np.ndarray, *, ratio: float = RATIO, worth: Worth = "sum"
+    importance: np.ndarray,
+    times: np.ndarray,
+    segments: np.ndarray,
+    *,
+    ratio: float = RATIO,
+    worth: Worth = "sum",
+    choose: Choice = "knapsack",
+    encodings: np.ndarray | None = None,
 ) -> Summary:
     """Choose the segments (segments, 2), in seconds, that are worth most in at most `ratio` of their total length.
 
@@ -62,7 +72,13 @@ def summarize(
     over time, `"sum"`, or its mean, `"mean"`, which is custom in comparisons and favours short segments. Segments
     longer than the whole summary are first cut in equal pieces that fit, half its length at most. The choice is exact
     (`knapsack`), with lengths rounded up to hundredths of a second, or to a hundred thousandth of the summary.
-    Segments must not overlap. Raises `ArrayError` for shapes that do not fit, `ConfigError` for a ratio out of range.
+    Segments must not overlap.
+
+    With `choose="diverse"` segments also have to differ, by the `encodings` (steps, width) of the steps, so that a rare
+    scene is not left out for another stretch of a common one (`choose_diverse`).
+
+    Raises `ArrayError` for shapes that do not fit, `ConfigError` for a ratio out of range, another choice, and a
+    diverse one without encodings.
 
     >>> segments = np.array([[0.0, 2.0], [2.0, 3.0], [3.0, 10.0]])
     >>> summarize(np.array([0.1] * 4 + [0.9] * 2 + [0.2] * 14), np.arange(20) / 2, segments, ratio=0.1).spans
@@ -71,7 +87,12 @@ def summarize(
     segments, room = _prepared(segments, ratio)
     total = _sums(importance, times, segments)
     value = total if worth == "sum" else total / (segments[:, 1] - segments[:, 0])
-    return _chosen(segments, value, knapsack(value, *_ticks(segments, room)))
+    if choose == "knapsack":
+        return _chosen(segments, value, knapsack(value, *_ticks(segments, room)))
+    if choose != "diverse" or encodings is None:
+        raise ConfigError(f"summary: expected choose to be knapsack, or diverse with encodings, got {choose!r}")
+    means = _means(encodings, np.asarray(times, float), segments)
+    return _chosen(segments, value, choose_diverse(np.maximum(value, 0.0), means, *_ticks(segments, room)))
 
 
 def uniform_summary(segments: np.ndarray, *, ratio: float = RATIO) -> Summary:
@@ -181,6 +202,18 @@ def _sums(importance: np.ndarray, times: np.ndarray, segments: np.ndarray) -> np
     running = np.append(0.0, np.cumsum(importance * np.diff(edges)))
     at = np.interp(segments, edges, running)
     return np.asarray(at[:, 1] - at[:, 0])
+
+
+def _means(encodings: np.ndarray, times: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """Mean direction (segments, width) of the steps that begin in each segment; of the last before it where none do."""
+    if np.ndim(encodings) != 2 or len(encodings) != len(times):
+        raise ArrayError(f"summary: expected an encoding per time, got {np.shape(encodings)} for {len(times)}")
+    rows = directions_of(np.asarray(encodings, float))
+    running = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)])
+    first, last = (np.searchsorted(times, segments[:, side] - 1e-9) for side in (0, 1))
+    first = np.where(first < last, first, np.maximum(last - 1, 0))
+    last = np.maximum(last, first + 1)
+    return np.asarray((running[last] - running[first]) / (last - first)[:, None])
 
 
 def _chosen(segments: np.ndarray, worth: np.ndarray, chosen: np.ndarray) -> Summary:
