@@ -103,7 +103,7 @@ def _shots(
     while frames > 0:
         kind = sources[number % len(sources)]
         path, first, last = kind[int(rng.integers(len(kind)))]
-        pictures, sound = _read(path)
+        pictures, sound = read_clip(path)
         pictures = pictures[first:last]
         length = min(int(rng.integers(LEAST, MOST + 1)), len(pictures), frames)
         begin = first + int(rng.integers(len(pictures) - length + 1))
@@ -124,7 +124,7 @@ def _window(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _read(path: str) -> tuple[np.ndarray, np.ndarray]:
+def read_clip(path: str) -> tuple[np.ndarray, np.ndarray]:
     """Frames (frames, height, width, 3), 640 wide at most, and mono sound at `HERTZ`, whatever the frames' rate."""
     pictures, pieces = [], []
     reader = FilmReader(Media("clip", 0, path), rate=16_000)

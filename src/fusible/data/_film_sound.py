@@ -42,7 +42,7 @@ class SoundStream:
         self._native, self._block = native, max(1, int(native * seconds))
         self._to_float = av.AudioResampler(format="fltp", rate=native)
         self._to_rate = None if native == rate else soxr.ResampleStream(native, rate, 1, dtype="float32")
-        self._waiting: list[np.ndarray] = []
+        self._waiting: list[tuple[np.ndarray, ...]] = []
         self._length = self._taken = self._given = 0
 
     @property
@@ -56,34 +56,29 @@ class SoundStream:
         if HOLE < late < LONGEST:
             yield from self._silence(round(late * self._native))
         for piece in self._to_float.resample(frame):
-            self._add(_mono(piece))
+            self._add(_channels(piece))
         if self._length >= self._block:
             yield from self._give(last=False)
 
     def finish(self) -> Iterator[SoundBlock]:
         """Give the rest."""
         for piece in self._to_float.resample(None):
-            self._add(_mono(piece))
+            self._add(_channels(piece))
         yield from self._give(last=True)
 
-    def _add(self, samples: np.ndarray) -> None:
-        sound = np.isfinite(samples)
-        if not sound.all():
-            self.damaged += int((~sound).sum())
-            samples = np.where(sound, samples, np.float32(0))
-        self._waiting.append(samples)
-        self._length += len(samples)
-        self._taken += len(samples)
+    def _add(self, channels: tuple[np.ndarray, ...]) -> None:
+        self._waiting.append(channels)
+        self._length += len(channels[0])
+        self._taken += len(channels[0])
 
     def _silence(self, length: int) -> Iterator[SoundBlock]:
         longest = int(SILENCE * self._native)
         for first in range(0, length, longest):
-            self._add(np.zeros(min(longest, length - first), np.float32))
+            self._add((np.zeros(min(longest, length - first), np.float32),))
             yield from self._give(last=False)
 
     def _give(self, last: bool) -> Iterator[SoundBlock]:
-        samples = np.concatenate(self._waiting) if self._waiting else np.zeros(0, np.float32)
-        self._waiting, self._length = [], 0
+        samples = self._mono()
         if self._to_rate is not None:
             samples = self._to_rate.resample_chunk(samples, last=last)
         if len(samples):
@@ -91,7 +86,21 @@ class SoundStream:
             self._given += len(samples)
             yield SoundBlock(time, np.ascontiguousarray(samples, np.float32))
 
+    def _mono(self) -> np.ndarray:
+        """The mean of the channels of all that waits: many pieces at once, as each is short."""
+        waiting, self._waiting, self._length = self._waiting, [], 0
+        if not waiting:
+            return np.zeros(0, np.float32)
+        count = max(map(len, waiting))
+        sides = [np.concatenate([one[min(i, len(one) - 1)] for one in waiting]) for i in range(count)]
+        samples = np.mean(sides, axis=0, dtype=np.float32) if count > 1 else sides[0]
+        sound = np.isfinite(samples)
+        if not sound.all():
+            self.damaged += int((~sound).sum())
+            samples = np.where(sound, samples, np.float32(0))
+        return np.asarray(samples)
 
-def _mono(piece: Any) -> np.ndarray:
-    channels: np.ndarray = piece.to_ndarray()
-    return np.asarray(channels.mean(axis=0, dtype=np.float32))
+
+def _channels(piece: Any) -> tuple[np.ndarray, ...]:
+    """Samples of each channel of a planar float frame, which stays in memory with them."""
+    return tuple(np.frombuffer(plane, np.float32, piece.samples) for plane in piece.planes)

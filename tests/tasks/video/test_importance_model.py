@@ -8,6 +8,7 @@ from _scenes import scenes
 import fusible
 from fusible.errors import ConfigError, DataError, ModelFormatError, SchemaError
 from fusible.tasks.video._scores_table import scored
+from fusible.tasks.video.importance_model import agreement
 
 LIKED = 1
 
@@ -33,13 +34,26 @@ def model(films):
     return fusible.fit_importance(films / "scores.csv")
 
 
-def test_it_finds_what_people_like_in_films_left_out(model):
+def test_it_says_how_it_agrees_with_people_on_films_left_out(model):
     found = model.info["agreement"]
     assert (model.info["films"], model.info["people"]) == (4, 2)
-    assert found["learned"]["spearman"] > 0.6
-    assert found["people"]["spearman"] == pytest.approx(1.0)
-    assert found["learned"]["spearman"] > found["not learned"]["spearman"]
+    assert list(found) == ["learned", "not learned", "random", "people"]
+    assert found["people"]["spearman"] == pytest.approx(1.0)  # both like the same
+    assert abs(found["random"]["spearman"]) < 0.3
+    assert found["learned"]["spearman"] > found["random"]["spearman"]
     assert not model.failures
+
+
+def test_agreement_is_that_of_films_whose_scores_follow_their_encodings(rng):
+    films = [rng.normal(size=(80, 6)) for _ in range(6)]
+    scores = [np.stack([film[:, 0], film[:, 0] + rng.normal(0, 0.5, 80)]) for film in films]
+    found = agreement(films, scores, [rng.random(80) for _ in films], 0.5)
+    assert found["learned"].spearman > 0.75
+    assert found["learned"].kendall > 0.5
+    assert found["people"].kendall > 0.5
+    assert abs(found["not learned"].spearman) < 0.2
+    alone = agreement(films[:1], scores[:1], [rng.random(80)], 0.5)
+    assert list(alone) == ["not learned", "random", "people"]
 
 
 def test_it_is_saved_and_loaded_and_leads_a_summary(model, films, tmp_path):
@@ -49,7 +63,7 @@ def test_it_is_saved_and_loaded_and_leads_a_summary(model, films, tmp_path):
     assert found.summary.spans == fusible.summarize_video(path, ratio=0.25, importance=model).summary.spans
     (start, end), *_ = found.summary.spans
     assert 3.9 < start < end < 6.1
-    with pytest.raises(ConfigError, match="learned with --step 0.5"):
+    with pytest.raises(ConfigError, match=r"learned with --step 0\.5"):
         fusible.summarize_video(path, importance=again, step=1.0)
 
 

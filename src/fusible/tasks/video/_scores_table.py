@@ -93,7 +93,7 @@ def _spans(file: str, rows: pd.DataFrame) -> np.ndarray:
         ends = np.append(starts[1:], starts[-1] + last)
     if (starts < 0).any() or (ends <= starts).any() or (starts[1:] < ends[:-1] - 1e-6).any():
         raise DataError(
-            f"scores: file {file!r}: expected spans of one person that begin at 0 s or later, end after their start and "
-            "do not overlap; name people in a column called person"
+            f"scores: file {file!r}: expected spans of one person that begin at 0 s or later, end after their start "
+            "and do not overlap; name people in a column called person"
         )
     return np.stack([starts, ends, rows["score"].to_numpy(float)], axis=1)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.linalg import eigh
 
 from fusible.errors import ArrayError
 
 MOST = 128
 """Directions that are kept of a view: those in which it varies most."""
+BLOCK = 512
+"""Steps that are held in double precision at once: views of hours are wide and long."""
 
 
 def fused(views: Mapping[str, np.ndarray], weights: Mapping[str, float] | None = None) -> np.ndarray:
@@ -39,20 +42,26 @@ def directions_of(rows: np.ndarray) -> np.ndarray:
 
 def _directions(view: np.ndarray) -> np.ndarray:
     """Unit vectors (steps, at most `MOST`) of a view; zeros where it is absent or never varies."""
-    there = np.isfinite(view).all(axis=1)
-    if not there.any():
+    there = np.flatnonzero(np.isfinite(view).all(axis=1))
+    if not len(there):
         return np.zeros((len(view), 1))
-    rows = view[there].astype(np.float64)
-    rows = rows - rows.mean(axis=0)
-    axes = _main_axes(rows)
+    blocks = [there[first : first + BLOCK] for first in range(0, len(there), BLOCK)]
+    mean = np.sum([view[block].sum(axis=0, dtype=np.float64) for block in blocks], axis=0) / len(there)
+    scatter = np.zeros((view.shape[1], view.shape[1]))
+    for block in blocks:
+        rows = view[block] - mean
+        scatter += rows.T @ rows
+    axes = _main_axes(scatter)
     found = np.zeros((len(view), axes.shape[1]))
-    found[there] = directions_of(rows @ axes)
+    for block in blocks:
+        found[block] = directions_of((view[block] - mean) @ axes)
     return found
 
 
-def _main_axes(rows: np.ndarray) -> np.ndarray:
-    """Eigenvectors (width, kept) of the rows' covariance with the greatest eigenvalues; signs are fixed."""
-    values, vectors = np.linalg.eigh(rows.T @ rows)
-    kept = np.flatnonzero(values > max(values[-1], 0.0) * 1e-9)[::-1][:MOST]
+def _main_axes(scatter: np.ndarray) -> np.ndarray:
+    """Eigenvectors (width, kept) of the rows' scatter with the greatest eigenvalues; signs are fixed."""
+    width = len(scatter)
+    values, vectors = eigh(scatter, subset_by_index=(max(0, width - MOST), width - 1))
+    kept = np.flatnonzero(values > max(values[-1], 0.0) * 1e-9)[::-1]
     axes = vectors[:, kept if len(kept) else [-1]]
     return np.asarray(axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0))

@@ -18,7 +18,7 @@ PAST = 20
 SHARE = 0.15
 """Share of a film's steps that the diverse set holds, as long as the usual summary."""
 WEIGHTS = {"novelty": 1.0, "diversity": 1.0, "representativeness": 1.0}
-BLOCK = 1024
+BLOCK = 256
 
 
 def importance(

@@ -54,7 +54,8 @@ class ImportanceModel:
         arrays = {name: torch.from_numpy(np.array(array)) for name, array in self.learned.arrays().items()}
         plain = {"step": self.step, "encoder": self.encoder, "widths": self.widths}
         config = {"format": FORMAT, KEY: plain, "encoders": {}, "info": self.info}
-        card = f"# Fusible importance model\n\nLooks at: {', '.join(self.widths)}\n\nLearned from: {self.info['films']} films\n"
+        views, films = ", ".join(self.widths), self.info["films"]
+        card = f"# Fusible importance model\n\nLooks at: {views}\n\nLearned from: {films} films\n"
         return store(place, config, Packed(arrays=arrays), card)
 
 

@@ -91,7 +91,7 @@ def summarize(
         return _chosen(segments, value, knapsack(value, *_ticks(segments, room)))
     if choose != "diverse" or encodings is None:
         raise ConfigError(f"summary: expected choose to be knapsack, or diverse with encodings, got {choose!r}")
-    means = _means(encodings, np.asarray(times, float), segments)
+    means = segment_means(encodings, np.asarray(times, float), segments)
     return _chosen(segments, value, choose_diverse(np.maximum(value, 0.0), means, *_ticks(segments, room)))
 
 
@@ -204,7 +204,7 @@ def _sums(importance: np.ndarray, times: np.ndarray, segments: np.ndarray) -> np
     return np.asarray(at[:, 1] - at[:, 0])
 
 
-def _means(encodings: np.ndarray, times: np.ndarray, segments: np.ndarray) -> np.ndarray:
+def segment_means(encodings: np.ndarray, times: np.ndarray, segments: np.ndarray) -> np.ndarray:
     """Mean direction (segments, width) of the steps that begin in each segment; of the last before it where none do."""
     if np.ndim(encodings) != 2 or len(encodings) != len(times):
         raise ArrayError(f"summary: expected an encoding per time, got {np.shape(encodings)} for {len(times)}")

@@ -215,7 +215,8 @@ class _Eye:
         """Encodings (steps, width) of all pictures."""
         self._encode()
         width = 0 if self._encoder is None else self._encoder.output_width
-        return np.concatenate(self._encoded) if self._encoded else np.zeros((0, width), np.float32)
+        encoded, self._encoded = self._encoded, []
+        return np.concatenate(encoded) if encoded else np.zeros((0, width), np.float32)
 
     def _encode(self) -> None:
         if self._encoder is not None and self._waiting:
