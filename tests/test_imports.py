@@ -18,13 +18,14 @@ RANK = {
     "ensembles": 3,
     "networks": 3,
     "decoders": 3,
+    "scorers": 3,
     "training": 4,
     "evaluation": 5,
     "tasks": 6,
     "report": 7,
     "apps": 8,
 }
-STRANGERS = {"encoders", "alignment", "fusion", "ensembles", "networks", "decoders"}
+STRANGERS = {"encoders", "alignment", "fusion", "ensembles", "networks", "decoders", "scorers"}
 """Rooms that never import one another: `tasks` brings them together."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -168,10 +168,10 @@ class StudyResult:
 
 
 def plain(value: Any) -> Any:
-    """Turn NumPy scalars and arrays, tuples and mappings into JSON values; a number that is not finite becomes None.
+    """Turn NumPy values, tuples, mappings and data classes into JSON values; a number that is not finite becomes None.
 
-    >>> plain({"a": (1, float("nan"))})
-    {'a': [1, None]}
+    >>> plain({"a": (1, float("nan")), "b": Score(0.5, 0.25, 0.75)})
+    {'a': [1, None], 'b': {'score': 0.5, 'low': 0.25, 'high': 0.75}}
     """
     if isinstance(value, np.generic | np.ndarray):
         return plain(value.tolist())
@@ -179,6 +179,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int) else str(value)

@@ -1,0 +1,1 @@
+"""Scorers of triples: how likely a relation holds between two entities, given as vectors."""

@@ -1,0 +1,1 @@
+"""Knowledge graphs: reasoning over them, with structure and whatever else entities have."""

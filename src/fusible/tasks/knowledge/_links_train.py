@@ -1,0 +1,56 @@
+"""Training of a scorer on triples: every entity is a rival of the right one, both ways, and relations are told, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from fusible.evaluation.links import Known, both_ways, ranks
+from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
+from fusible.training.loop import seeded
+
+BLOCK = 500
+"""Queries that are ranked at a time."""
+
+
+def train(
+    network: LinkNetwork,
+    triples: np.ndarray,
+    relations: int,
+    settings: LinkSettings,
+    seed: int,
+    watch: Callable[[], float] | None = None,
+) -> list[float]:
+    """Train on triples (rows, 3); with `watch`, the best state that it saw is kept. Gives what it saw."""
+    asked, right = (torch.from_numpy(part) for part in both_ways(triples, relations))
+    best, seen, state = -1.0, [], None
+    with seeded(seed):
+        optimizer = torch.optim.Adagrad(network.parameters(), lr=settings.rate)
+        for epoch in range(1, settings.epochs + 1):
+            network.train()
+            for rows in torch.randperm(len(asked)).split(settings.batch):
+                optimizer.zero_grad(set_to_none=True)
+                network.loss(asked[rows], right[rows], settings).backward()
+                optimizer.step()
+            if watch is None or (epoch % settings.look and epoch < settings.epochs):
+                continue
+            network.eval()
+            seen.append(watch())
+            if seen[-1] > best:
+                best, state = seen[-1], {name: value.clone() for name, value in network.state_dict().items()}
+            elif len(seen) - 1 - int(np.argmax(seen)) >= settings.patience:
+                break
+    if state is not None:
+        network.load_state_dict(state)
+    network.eval()
+    return seen
+
+
+def ranked(score: Callable[[np.ndarray], np.ndarray], triples: np.ndarray, known: Known, relations: int) -> np.ndarray:
+    """Realistic filtered ranks of tails, then of heads, of triples (rows, 3): (2 rows,)."""
+    queries, answers = both_ways(triples, relations)
+    parts = [slice(start, start + BLOCK) for start in range(0, len(queries), BLOCK)]
+    found = [ranks(score(queries[part]), queries[part], answers[part], known) for part in parts]
+    return np.concatenate(found) if found else np.zeros(0)
