@@ -4,11 +4,11 @@
 >>> print(*sorted(fusible.__all__)[:11])
 align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
 >>> print(*sorted(fusible.__all__)[11:21])
-fit_answers fit_captions fit_clips fit_events fit_importance fit_retrieval fit_sync inspect load load_aligner
->>> print(*sorted(fusible.__all__)[21:30])
-load_answerer load_captioner load_events load_importance load_retriever load_sync open_index predict read
->>> print(*sorted(fusible.__all__)[30:])
-robustness summarize_video sync_video video_moments
+fit_answers fit_captions fit_clips fit_events fit_importance fit_links fit_retrieval fit_sync inspect load
+>>> print(*sorted(fusible.__all__)[21:29])
+load_aligner load_answerer load_captioner load_events load_importance load_links load_retriever load_sync
+>>> print(*sorted(fusible.__all__)[29:])
+open_index predict read read_graph robustness summarize_video sync_video video_moments
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fusible.apps.answers import fit_answers
     from fusible.apps.captions import fit_captions
     from fusible.apps.explain import explain
+    from fusible.apps.graph import fit_links
     from fusible.apps.models import evaluate, predict
     from fusible.apps.robustness import robustness
     from fusible.apps.several import compare_all
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from fusible.tasks.folder import load
     from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
+    from fusible.tasks.knowledge.links_model import load_links
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
     from fusible.tasks.searching import open_index
@@ -60,6 +62,7 @@ __all__ = [
     "fit_clips",
     "fit_events",
     "fit_importance",
+    "fit_links",
     "fit_retrieval",
     "fit_sync",
     "inspect",
@@ -69,11 +72,13 @@ __all__ = [
     "load_captioner",
     "load_events",
     "load_importance",
+    "load_links",
     "load_retriever",
     "load_sync",
     "open_index",
     "predict",
     "read",
+    "read_graph",
     "robustness",
     "summarize_video",
     "sync_video",
@@ -81,6 +86,8 @@ __all__ = [
 ]
 
 _PLACES = {
+    "load_links": "fusible.tasks.knowledge.links_model",
+    "fit_links": "fusible.apps.graph",
     "load_importance": "fusible.tasks.video.importance_model",
     "fit_importance": "fusible.tasks.video.importance_model",
     "video_moments": "fusible.apps.video",
@@ -112,6 +119,7 @@ _PLACES = {
     "load_sync": "fusible.tasks.video.synchronising",
     "open_index": "fusible.tasks.searching",
     "read": "fusible.data.read",
+    "read_graph": "fusible.data.graph",
     "robustness": "fusible.apps.robustness",
     "summarize_video": "fusible.apps.video",
     "sync_video": "fusible.apps.video_sync",

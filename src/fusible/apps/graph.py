@@ -1,0 +1,111 @@
+"""`fusible graph fit` and `fusible graph predict`: learn which links a graph lacks, and ask for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fusible.apps import options
+from fusible.apps.output import print_json, quiet_stdout, warn
+from fusible.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fusible.tasks.knowledge.links_result import Links
+
+app = typer.Typer(name="graph", help="Reason over knowledge graphs.", no_args_is_help=True)
+
+
+def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> Links:
+    """Learn which links a graph lacks; with `output` write the model's folder.
+
+    All other options, and the result, are those of `fusible.tasks.knowledge.links.fit_links`.
+    """
+    from fusible.tasks.folder import check_model
+    from fusible.tasks.knowledge.links import fit_links as run
+
+    place = None if output is None else check_model(Path(output))
+    result = run(graph, **given)
+    if place is not None:
+        result.model.save(place)
+    return result
+
+
+@app.command("fit")
+def fit(
+    graph: Annotated[
+        Path, typer.Argument(metavar="GRAPH", help="Triples apart by tabs, or a folder of train, valid and test.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Model folder to write.")],
+    scorer: Annotated[
+        list[str] | None, typer.Option("--scorer", metavar="NAME", help="Try this scorer; repeatable (complex).")
+    ] = None,
+    width: Annotated[int, typer.Option("--width", min=1, help="Dimensions of an entity's vector.")] = 500,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Most passes over the triples.")] = 100,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Learn links from a graph, and measure what it finds of those that were held out."""
+    from fusible.apps.progress import RichProgress
+    from fusible.tasks.knowledge.links import LinkSettings
+
+    with quiet_stdout():
+        result = fit_links(
+            graph,
+            output=output,
+            scorers=scorer or ("complex",),
+            settings=LinkSettings(width=width, epochs=epochs),
+            seed=seed,
+            progress=RichProgress(),
+        )
+    warn(problem.message for problem in result.problems)
+    if json:
+        print_json(result.to_json())
+        return
+    _print_links(result)
+    typer.echo(f"model: {output}")
+
+
+@app.command("predict")
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder written by `fusible graph fit`.")],
+    relation: Annotated[str, typer.Option("--relation", "-r", metavar="NAME", help="The relation.")],
+    head: Annotated[str | None, typer.Option("--head", metavar="ENTITY", help="Where it leads from.")] = None,
+    tail: Annotated[str | None, typer.Option("--tail", metavar="ENTITY", help="Where it leads to.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many answers.")] = 10,
+    known: Annotated[bool, typer.Option("--known", help="Also what the graph says already.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Name the likeliest ends of a relation."""
+    from fusible.tasks.knowledge.links_model import load_links
+
+    if (head is None) == (tail is None):
+        raise ConfigError("give --head or --tail, not both; the other end is what is looked for")
+    found = load_links(model).predict(relation, head=head, tail=tail, k=k, known=known)
+    if json:
+        print_json({"answers": found.to_dict("records")})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("entity", "log-probability", *(["known"] if known else []), box=None, pad_edge=False)
+    for entity, score, said in found.itertuples(index=False):
+        table.add_row(entity, f"{score:.3f}", *(["yes" if said else ""] if known else []))
+    Console().print(table, markup=False)
+
+
+def _print_links(result: Links) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    names = ("hits@1", "hits@3", "hits@10")
+    table = Table(Column("candidate", no_wrap=True), "valid mrr", "mrr", "95 %", *names, box=None, pad_edge=False)
+    for row in result.rows:
+        score, name = row.test["mrr"], f"{row.name} *" if row.name == result.chosen else row.name
+        shown = [f"{row.test[name].score:.4f}" for name in names]
+        table.add_row(name, f"{row.valid:.4f}", f"{score.score:.4f}", f"{score.low:.3f}-{score.high:.3f}", *shown)
+    console = Console()
+    console.print(", ".join(f"{count:,} {what}" for what, count in result.sizes.items()), highlight=False)
+    console.print(table, markup=False)
+    console.print("filtered ranks among all entities, both ways; * chosen on validation triples", highlight=False)

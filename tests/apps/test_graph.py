@@ -1,0 +1,80 @@
+"""`fusible graph` in process: a model folder, JSON alone on standard output, one line and exit code 2."""
+
+import json
+
+import pytest
+from _cases import call
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    path = tmp_path_factory.mktemp("graph") / "people.tsv"
+    lines = [f"p{n}\tknows\tp{(n + step) % 20}" for n in range(20) for step in (1, 2, 3)]
+    path.write_text("\n".join([*lines, *(f"p{n}\tlives in\t{'Ulm' if n % 2 else 'Bonn'}" for n in range(20))]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(people, tmp_path_factory):
+    import fusible
+    from fusible.tasks.knowledge.links import LinkSettings
+
+    place = tmp_path_factory.mktemp("links") / "model"
+    settings = LinkSettings(width=8, epochs=20)
+    fusible.fit_links(people, output=place, settings=settings, penalties=(0.01,))
+    return place
+
+
+def test_fit_writes_a_model_and_prints_what_it_found(capsys, people, tmp_path):
+    code, out, err = call(capsys, "graph", "fit", people, "-o", tmp_path / "m", "--width", "4", "--epochs", "5")
+    assert code == 0, err
+    assert "complex *" in out
+    assert "most frequent" in out
+    assert (tmp_path / "m" / "weights.safetensors").is_file()
+
+
+def test_fit_says_json_alone(capsys, people, tmp_path):
+    code, out, err = call(
+        capsys, "graph", "fit", people, "-o", tmp_path / "m", "--width", "4", "--epochs", "2", "--json",
+        "--scorer", "distmult",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert [row["name"] for row in found["rows"]] == ["most frequent", "distmult"]
+    assert set(found["difference"]) == {"mean", "low", "high", "p_better"}
+    assert found["sizes"]["entities"] == 22
+
+
+def test_predict_names_entities(capsys, model):
+    code, out, err = call(capsys, "graph", "predict", model, "-r", "lives in", "--head", "p3", "-k", "2", "--known")
+    assert code == 0, err
+    assert "Ulm" in out
+    code, out, err = call(capsys, "graph", "predict", model, "-r", "knows", "--tail", "p3", "-k", "4", "--json")
+    answers = json.loads(out)["answers"]
+    assert len(answers) == 4
+    assert not {"p0", "p1", "p2"} & {one["entity"] for one in answers}  # known already
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-r", "knows"], "give --head or --tail"),
+        (["-r", "knows", "--head", "p99"], "no entity 'p99' in this graph"),
+        (["-r", "hates", "--head", "p1"], "no relation 'hates' in this graph"),
+    ],
+)
+def test_a_wrong_question_is_one_line(capsys, model, arguments, said):
+    code, out, err = call(capsys, "graph", "predict", model, *arguments)
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.split())
+
+
+def test_what_is_no_graph_or_no_model_is_one_line(capsys, people, tmp_path):
+    (tmp_path / "bad.tsv").write_text("a\tb\tc\nd e f\n")
+    code, _, err = call(capsys, "graph", "fit", tmp_path / "bad.tsv", "-o", tmp_path / "m")
+    assert code == 2
+    assert "bad.tsv, line 2: 1 columns; expected head, relation and tail, apart by tabs" in " ".join(err.split())
+    assert not (tmp_path / "m").exists()
+    code, _, err = call(capsys, "graph", "predict", tmp_path, "-r", "x", "--head", "y")
+    assert code == 2
+    assert "expected a model folder" in " ".join(err.split())
