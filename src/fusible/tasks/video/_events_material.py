@@ -101,8 +101,6 @@ def material(told: Labelled, kinds: Mapping[str, str], rate: float | None, progr
     tracks, kept = _read(told, encoders, problems, progress)
     split = _left(told.split, kept)
     spans, labels = _inside(told, kept, tracks, problems)
-    if not any(len(spans[i]) for i in split.train):
-        raise DataError("spans: no event of a training film lies in its film; are starts and ends seconds?")
     used = {v: e for v, e in encoders.items() if any(tracks[i].views[v].present.any() for i in split.train)}
     if not used:
         raise DataError("films: no training film has sound, frames or words that can be read; mend the files")
@@ -163,7 +161,7 @@ def _enough(split: Split, labels: list[np.ndarray], classes: tuple[str, ...]) ->
     for part, own in split.parts.items():
         told = {name for i in own for name in labels[i]}
         if not told:
-            raise DataError(f"the {part} part: no event lies in its {len(own)} films; give it films with events")
+            raise DataError(f"the {part} part: no event lies in its {len(own)} films; are starts and ends seconds?")
         if part == "valid" and not told & set(classes):
             raise DataError(
                 f"the valid part: none of its labels stands in a training film ({', '.join(sorted(told)[:3])}), so "
