@@ -41,6 +41,8 @@ def films_of(
     if films is None:
         once = spans.assign(file=_one_name(spans["file"], root))
         return _parts(once.drop_duplicates("file")[["file"]].reset_index(drop=True), once), root
+    told: pd.DataFrame
+    place: Path | None
     if isinstance(films, str | Path) and (found := folder_of_films(Path(films))) is not None:
         told, place = found, Path(films)
     elif isinstance(films, list | tuple):
@@ -100,7 +102,9 @@ def folder_of_films(place: Path) -> pd.DataFrame | None:
         raise DataError(f"{place}: no film and no table in the folder; expected .mp4, .mkv, .mov, .webm or the like")
     told = pd.DataFrame({"file": found})
     parts = [PARTS.get(name.split("/")[0].lower()) if "/" in name else None for name in found]
-    return told.assign(split=parts) if all(parts) else told
+    if all(parts):
+        told["split"] = parts
+    return told
 
 
 def _media(names: Any) -> list[str]:
