@@ -1,6 +1,7 @@
 """Clips of a mouth that opens as its voice sounds: in memory, and as files."""
 
 import io
+from tempfile import NamedTemporaryFile
 
 import av
 import numpy as np
@@ -26,10 +27,10 @@ def talk(seed, seconds=4.0, fps=25.0, still=False):
     return Pair(frames, times, wave.astype(np.float32))
 
 
-def encode(pair, late=0.0, sound=True):
-    """Bytes of an MP4 with the sound so many seconds late."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
+def encode(pair, late=0.0, sound=True, form="mp4", **options):
+    """Bytes of a film, an MP4 if nothing else is said, with the sound so many seconds late."""
+    out = io.BytesIO() if not options else NamedTemporaryFile()  # faststart reads its file again
+    with av.open(out if not options else out.name, "w", format=form, options=options) as container:
         video = container.add_stream("libx264", rate=25, options={"crf": "10"})
         video.height, video.width, video.pix_fmt = *pair.frames.shape[1:], "yuv420p"
         if sound:
@@ -41,4 +42,5 @@ def encode(pair, late=0.0, sound=True):
             picture = av.VideoFrame.from_ndarray(np.repeat(frame[:, :, None], 3, axis=2), format="rgb24")
             container.mux(video.encode(picture))
         container.mux(video.encode())
-    return out.getvalue()
+    with out:
+        return out.seek(0) or out.read()

@@ -152,6 +152,26 @@ def test_stretches_of_a_file_keep_its_times(model):
     assert sum(len(part.times) for part in whole) == 225
 
 
+def test_a_broadcast_may_begin_at_any_time(model):
+    data = encode(talk(109), late=0.3, form="mpegts", output_ts_offset="50000")
+    (pair,) = read_stretches(Media("video", 0, data=data))
+    assert len(pair.times) == 100
+    assert model.offset(pair).seconds == pytest.approx(0.3, abs=0.06)
+    assert len(read_pair(Media("video", 0, data=data), seconds=1.0).times) in {25, 26}
+
+
+def test_damaged_and_truncated_files_are_read_as_far_as_they_go(model):
+    data = encode(talk(110, seconds=6.0), movflags="faststart")
+    short = Media("video", 0, data=data[: len(data) * 2 // 3])
+    pair = read_pair(short)
+    assert 40 < len(pair.times) < 140
+    assert abs(model.offset(pair).seconds) < 0.06
+    broken = bytearray(encode(talk(111, seconds=6.0), form="matroska"))
+    for at in range(len(broken) // 4, len(broken) // 2, 2000):
+        broken[at : at + 60] = bytes(60)
+    assert len(read_pair(Media("video", 0, data=bytes(broken))).times) > 40
+
+
 def test_files_that_cannot_be_read_are_passed_over():
     good = [Media("video", n, data=encode(talk(n))) for n in range(5)]
     bad = [Media("video", 5, data=b"junk"), Media("video", 6, data=encode(talk(6), sound=False))]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 
+from fusible.data._film_facts import streams
+from fusible.data._film_form import OneForm
 from fusible.data.content import open_media
 from fusible.data.image import PIXELS
 from fusible.errors import DataError
@@ -81,9 +84,9 @@ class PairFiles(Sequence[Pair]):
 
 
 def read_pair(media: Media, *, first: float = 0.0, seconds: float = LONGEST, size: int = SIZE) -> Pair:
-    """Read picture and sound from `first` second on, for at most `seconds`; times are those of the file.
+    """Read picture and sound from `first` second of the file on, for at most `seconds`; times are those of its clock.
 
-    Raises `DataError` for what is no media, lacks a picture or a sound track, or has fewer than two frames there.
+    Damaged pieces are passed over. Raises `DataError` for what is no media, lacks a picture or a sound track, or has fewer than two frames there.
     """
     import av
 
@@ -135,34 +138,46 @@ def duration(media: Media) -> float:
 def _read(media: Media, container: Any, first: float, last: float, size: int) -> Pair:
     import av
 
-    if not container.streams.video or not container.streams.audio:
-        lacking = "sound track" if container.streams.video else "video stream"
+    video, audio = streams(container)
+    if video is None or audio is None:
+        lacking = "video stream" if video is None else "sound track"
         raise DataError(f"{media.where}: no {lacking} in the file; synchrony needs both picture and sound")
-    video, audio = container.streams.video[0], container.streams.audio[0]
     if video.width * video.height > PIXELS:
         raise DataError(f"{media.where}: video of {video.width}x{video.height} pixels is too large; shrink it")
     video.codec_context.thread_count = 1
+    begins = (container.start_time or 0) / 1e6  # a broadcast's clock may stand anywhere
     if first > 0:
-        container.seek(int(first * 1e6), backward=True)
+        container.seek(int((first + begins) * 1e6), backward=True)
+    first, last = first + begins, last + begins
     frames: list[np.ndarray] = []
     times: list[float] = []
     track = _Track(audio.rate, first, last)
     done = {video.index: False, audio.index: False}
-    for packet in container.demux(video, audio):
-        for frame in packet.decode():
-            if frame.time is None:
-                continue
-            done[packet.stream.index] = frame.time >= last
-            if isinstance(frame, av.AudioFrame):
-                track.add(frame)
-            elif first <= frame.time < last and (not times or frame.time > times[-1]):
-                frames.append(_grey(frame, size))
-                times.append(float(frame.time))
+    for index, frame in _decoded(container, video, audio):
+        done[index] = frame.time >= last
+        if isinstance(frame, av.AudioFrame):
+            track.add(frame)
+        elif first <= frame.time < last and (not times or frame.time > times[-1]):
+            frames.append(_grey(frame, size))
+            times.append(float(frame.time))
         if all(done.values()):
             break
     if len(times) < 2:
-        raise DataError(f"{media.where}: fewer than two frames from {first:g} to {last:g} s; replace the file")
+        span = f"{first - begins:g} to {last - begins:g} s"
+        raise DataError(f"{media.where}: fewer than two frames from {span}; replace the file")
     return Pair(np.stack(frames), np.array(times), track.wave(), track.start, media.where)
+
+
+def _decoded(container: Any, *wanted: Any) -> Iterator[tuple[int, Any]]:
+    """Frames that have a time, with the number of their stream; damaged packets are passed over."""
+    import av
+
+    with suppress(av.FFmpegError):
+        for packet in container.demux(*wanted):
+            decoded = []
+            with suppress(av.FFmpegError):
+                decoded = packet.decode()
+            yield from ((packet.stream.index, frame) for frame in decoded if frame.time is not None)
 
 
 class _Track:
@@ -175,15 +190,17 @@ class _Track:
         self.blocks: list[np.ndarray] = []
         self.end = 0.0
         self.start = first
+        self._form = OneForm()
         self._to_float = av.AudioResampler(format="fltp", rate=self.rate)
 
     def add(self, frame: Any) -> None:
         """Take a block, where it lies between the times."""
-        for piece in self._to_float.resample(frame):
-            block = piece.to_ndarray().mean(axis=0, dtype=np.float32)
-            begin = float(frame.time)
+        begin = float(frame.time)
+        pieces = [piece for own in self._form.take(frame) for piece in self._to_float.resample(own)]
+        if pieces:
+            block = np.concatenate([piece.to_ndarray() for piece in pieces], axis=1).mean(axis=0, dtype=np.float32)
             if begin + len(block) / self.rate <= self.first or begin >= self.last:
-                continue
+                return
             if not self.blocks:
                 self.start = self.end = begin
             if begin - self.end > GAP:
