@@ -1,7 +1,7 @@
 """Clips of a mouth that opens as its voice sounds: in memory, and as files."""
 
-import io
-from tempfile import NamedTemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -29,8 +29,12 @@ def talk(seed, seconds=4.0, fps=25.0, still=False):
 
 def encode(pair, late=0.0, sound=True, form="mp4", **options):
     """Bytes of a film, an MP4 if nothing else is said, with the sound so many seconds late."""
-    out = io.BytesIO() if not options else NamedTemporaryFile()  # faststart reads its file again
-    with av.open(out if not options else out.name, "w", format=form, options=options) as container:
+    with TemporaryDirectory() as folder:
+        return _write(Path(folder) / "film", pair, late, sound, form, options)
+
+
+def _write(path, pair, late, sound, form, options):
+    with av.open(str(path), "w", format=form, options=options) as container:
         video = container.add_stream("libx264", rate=25, options={"crf": "10"})
         video.height, video.width, video.pix_fmt = *pair.frames.shape[1:], "yuv420p"
         if sound:
@@ -42,5 +46,4 @@ def encode(pair, late=0.0, sound=True, form="mp4", **options):
             picture = av.VideoFrame.from_ndarray(np.repeat(frame[:, :, None], 3, axis=2), format="rgb24")
             container.mux(video.encode(picture))
         container.mux(video.encode())
-    with out:
-        return out.seek(0) or out.read()
+    return path.read_bytes()

@@ -136,7 +136,7 @@ def test_spans_that_begin_behind_their_film_are_left_out_or_refused(table):
     assert "1 spans end behind their film, and are cut there, 1 begin there and are left out" in problem.message
     assert result.events["train"] == int((table["split"] == "train").sum()) - 1
     odd[["start", "end"]] = table[["start", "end"]] * 1000 + 20_000
-    with pytest.raises(DataError, match="the train part: no event lies in its . films; are starts and ends seconds"):
+    with pytest.raises(DataError, match=r"the train part: no event lies in its \d films; are starts and ends seconds"):
         fit_events(odd, views=["sound"], design=TINY)
 
 

@@ -65,8 +65,25 @@ def test_vtt_has_a_cue_per_shot_with_what_is_in_it(tmp_path):
     ]  # fmt: skip
 
 
-def test_vtt_without_shots_is_a_header():
-    assert vtt(Timeline("a", {"seconds": 1.0}, [Entry("words", 0.0, 1.0, "hi")])) == "WEBVTT\n"
+def test_vtt_without_shots_has_what_is_heard_and_said():
+    heard = [Entry("sound", 0.0, 1.5, "speech"), Entry("words", 0.2, 1.7, "hi"), Entry("sound", 1.5, 4.0, "music")]
+    assert vtt(Timeline("a", {"seconds": 4.0}, heard)).split("\n") == [
+        "WEBVTT", "",
+        "1", "00:00:00.000 --> 00:00:01.500", "sound", "sound: speech", "words: hi", "",
+        "2", "00:00:01.500 --> 00:00:04.000", "sound", "words: hi", "sound: music", "",
+    ]  # fmt: skip
+    shots = [Entry("shot", 0.0, 1.0, "shot 1"), Entry("shot", 1.0, 3.0, "shot 2")]
+    late = vtt(Timeline("a", {"seconds": 3.0}, ordered([*heard, *shots]))).split("\n")
+    assert late[-4:] == ["00:00:03.000 --> 00:00:04.000", "after the picture", "sound: music", ""]
+    assert vtt(Timeline("a", {"seconds": 1.0}, [])) == "WEBVTT\n"
+
+
+def test_names_that_are_no_text_are_written(tmp_path):
+    odd = Timeline("caf\udce9.mp4", {"seconds": 2.0}, [Entry("shot", 0.0, 2.0, "shot 1")], warnings=["caf\udce9: bad"])
+    write_json(odd, tmp_path / "t.json")
+    write_parquet(odd, tmp_path / "t.parquet")
+    assert json.loads((tmp_path / "t.json").read_text("utf-8"))["warnings"] == ["caf?: bad"]
+    assert pq.read_table(tmp_path / "t.parquet")["file"].to_pylist() == ["caf?.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,10 @@ class PairFiles(Sequence[Pair]):
 
 
 def read_pair(media: Media, *, first: float = 0.0, seconds: float = LONGEST, size: int = SIZE) -> Pair:
-    """Read picture and sound from `first` second of the file on, for at most `seconds`; times are those of its clock.
+    """Read picture and sound from `first` second on, for at most `seconds`; times are those of the file's clock.
 
-    Damaged pieces are passed over. Raises `DataError` for what is no media, lacks a picture or a sound track, or has fewer than two frames there.
+    Damaged pieces are passed over. Raises `DataError` for what is no media, lacks a picture or a sound track, or has
+    fewer than two frames there.
     """
     import av
 

@@ -61,6 +61,10 @@ class Timeline:
     warnings: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.file = readable(self.file)
+        self.warnings = [readable(text) for text in self.warnings]
+
     @property
     def seconds(self) -> float:
         """Length of the film."""
@@ -94,6 +98,15 @@ class Timeline:
         rows = [asdict(entry) for entry in self.entries]
         names = ("lane", "start", "end", "label", "score")
         return {"file": [self.file] * len(rows), **{name: [row[name] for row in rows] for name in names}}
+
+
+def readable(text: str) -> str:
+    r"""Text that can be written: names of files need not be text, and what is none in them becomes `?`.
+
+    >>> readable("caf\udce9.mp4")
+    'caf?.mp4'
+    """
+    return text.encode("utf-8", "replace").decode()
 
 
 def ordered(entries: Iterable[Entry]) -> list[Entry]:

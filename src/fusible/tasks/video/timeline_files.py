@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fusible.tasks.video.timeline import SHOT, WORDS, Entry, Timeline
+from fusible.tasks.video.timeline import SHOT, SOUND, WORDS, Entry, Timeline
 
 
 def write_json(timeline: Timeline, place: Path) -> None:
@@ -39,7 +40,8 @@ def write_parquet(timeline: Timeline, place: Path) -> None:
 def write_vtt(timeline: Timeline, place: Path) -> None:
     """Write a WebVTT file: one cue per shot with its tags, what is heard and what is said in it.
 
-    As a metadata or chapters track it opens in browsers and players.
+    Where no shot is, as in a sound without pictures, there is a cue per stretch of one sound. As a metadata or chapters
+    track it opens in browsers and players.
     """
     whole(place, lambda beside: beside.write_text(vtt(timeline), encoding="utf-8"))
 
@@ -57,10 +59,26 @@ def vtt(timeline: Timeline) -> str:
     """
     lines = ["WEBVTT", ""]
     others = [entry for entry in timeline.entries if entry.lane != SHOT]
-    for number, shot in enumerate(timeline.lane(SHOT), 1):
-        lines += [str(number), f"{clock(shot.start)} --> {clock(shot.end)}", shot.label]
-        lines += [_escaped(text) for text in _within(shot, others)] + [""]
+    coming, here = iter([*others, None]), list[Entry]()
+    following = next(coming)
+    for number, part in enumerate(_parts(timeline.lane(SHOT), others), 1):
+        here = [entry for entry in here if entry.end > part.start]
+        while following is not None and following.start < part.end:
+            here.append(following)
+            following = next(coming)
+        lines += [str(number), f"{clock(part.start)} --> {clock(part.end)}", part.label]
+        lines += [_escaped(text) for text in _within(part, here)] + [""]
     return "\n".join(lines)
+
+
+def _parts(shots: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
+    """What a cue is written for: shots, and where there is none, as in sounds alone, stretches of one sound."""
+    picture = shots[-1].end if shots else 0.0
+    late = [entry for entry in others if entry.end > picture]
+    edges = {max(picture, time) for entry in late if entry.lane == SOUND for time in (entry.start, entry.end)}
+    whole = sorted({picture, max((entry.end for entry in late), default=picture)} | edges)
+    label = "after the picture" if shots else "sound"
+    return [*shots, *(Entry(SHOT, start, end, label) for start, end in pairwise(whole))]
 
 
 def clock(seconds: float) -> str:
