@@ -59,6 +59,20 @@ def test_moments_are_a_table_and_bad_films_are_named(capsys, path, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_importance_is_learned_and_leads_a_summary(capsys, path, tmp_path):
+    table = tmp_path / "scores.csv"
+    table.write_text(f"file,start,end,score\n{path},0,2,1\n{path},2,4,5\n")
+    code, out, err = call(capsys, "video", "fit-importance", table, "-o", tmp_path / "liked", "--json")
+    assert code == 0, err
+    assert json.loads(out)["films"] == 1
+    code, out, err = call(
+        capsys, "video", "summarize", path, "-o", tmp_path / "short.mp4", "--ratio", "0.5", "--json",
+        "--importance", tmp_path / "liked", "--choose", "diverse",
+    )  # fmt: skip
+    assert code == 0, err
+    assert 0 < json.loads(out)["seconds"] <= 2.0 + 1e-6
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -73,6 +87,8 @@ def test_moments_are_a_table_and_bad_films_are_named(capsys, path, tmp_path):
         ),
         (["summarize", "FILM", "-o", "OUT.mp4", "--ratio", "2"], "expected a ratio above 0 and at most 1, got 2"),
         (["summarize", "FILM", "-o", "OUT.mp4", "--query", "dogs"], "a query needs a retriever"),
+        (["summarize", "FILM", "-o", "OUT.mp4", "--choose", "all"], "expected to choose by knapsack or diverse, got"),
+        (["fit-importance", "absent.csv", "-o", "OUT"], "absent.csv"),
         (["summarize", "absent.mp4", "-o", "OUT.mp4"], "absent.mp4: no such file"),
         (["moments", "FILM", "-o", "OUT", "--every", "0"], "moments: expected spans of 0.1 to 3600 seconds, got 0"),
     ],

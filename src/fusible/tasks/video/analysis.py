@@ -220,7 +220,7 @@ def _views(
 
 def _padded(view: np.ndarray, steps: int) -> np.ndarray:
     if len(view) == steps:
-        return view
+        return view.astype(np.float32, copy=False)
     found = np.full((steps, view.shape[1]), np.nan, np.float32)
     found[: len(view)] = view
     return found
