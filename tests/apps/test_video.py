@@ -90,6 +90,11 @@ def test_importance_is_learned_and_leads_a_summary(capsys, path, tmp_path):
         (["summarize", "FILM", "-o", "OUT.mp4", "--choose", "all"], "expected to choose by knapsack or diverse, got"),
         (["fit-importance", "absent.csv", "-o", "OUT"], "absent.csv"),
         (["summarize", "absent.mp4", "-o", "OUT.mp4"], "absent.mp4: no such file"),
+        (["analyze", "FILM", "-o", "OUT", "--whisper", "OUT"], "expected a local Hugging Face folder with config.json"),
+        (
+            ["analyze", "FILM", "-o", "OUT", "--detector", "OUT"],
+            "expected a local Hugging Face folder with config.json",
+        ),
         (["moments", "FILM", "-o", "OUT", "--every", "0"], "moments: expected spans of 0.1 to 3600 seconds, got 0"),
     ],
 )

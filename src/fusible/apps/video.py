@@ -107,6 +107,9 @@ def analyze(
     whisper: Annotated[
         Path | None, typer.Option("--whisper", metavar="FOLDER", help="Local Whisper model that writes transcripts.")
     ] = None,
+    detector: Annotated[
+        Path | None, typer.Option("--detector", metavar="FOLDER", help="Local DETR model that finds objects.")
+    ] = None,
     step: Step = 0.5,
     encoder: Encoder = "image_efficientnet",
     device: options.Device = "cpu",
@@ -125,6 +128,7 @@ def analyze(
             models=model or (),
             confidence=confidence,
             whisper=whisper,
+            detector=detector,
             step=step,
             encoder=encoder,
             device=device,

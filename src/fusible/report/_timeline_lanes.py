@@ -9,10 +9,25 @@ from typing import Any
 import numpy as np
 
 from fusible.tasks.video.storyboard import clock
-from fusible.tasks.video.timeline import EVENT, LANES, MOMENT, SHOT, SIGHT, SOUND, TAG, WORDS, Entry, Timeline
+from fusible.tasks.video.timeline import (
+    EVENT,
+    LANES,
+    MOMENT,
+    OBJECT,
+    SHOT,
+    SIGHT,
+    SOUND,
+    TAG,
+    WORDS,
+    Entry,
+    Timeline,
+)
 
-TITLES = {SHOT: "Shots", SIGHT: "Seen", SOUND: "Heard", WORDS: "Said", TAG: "Tags", EVENT: "Events", MOMENT: "Moments"}
-ROWS = {SHOT: 1, SIGHT: 5, SOUND: 4, WORDS: 2, TAG: 4, EVENT: 4, MOMENT: 1}
+TITLES = {SHOT: "Shots", SIGHT: "Seen", OBJECT: "Objects", SOUND: "Heard", WORDS: "Said"}
+TITLES |= {TAG: "Tags", EVENT: "Events", MOMENT: "Moments"}
+ROWS = {SHOT: 1, SIGHT: 5, OBJECT: 5, SOUND: 4, WORDS: 2, TAG: 4, EVENT: 4, MOMENT: 1}
+LABELLED = {SIGHT: "Seen", OBJECT: "Objects", SOUND: "Heard", TAG: "Tags", EVENT: "Events"}
+"""Lanes whose labels have colours, and what they are called on the page."""
 TONES = 8
 MOST_DRAWN = 20_000
 """Entries of a lane up to which the page holds each one; of more, neighbours are joined."""
@@ -81,10 +96,10 @@ def covered(entries: Iterable[Entry]) -> float:
 
 
 def tones(timeline: Timeline) -> dict[str, int]:
-    """Number of a colour per label of sights, sounds, tags and events: those that last longest differ."""
+    """Number of a colour per label of lanes that are `LABELLED`: those that last longest differ."""
     held: dict[str, float] = {}
     for entry in timeline.entries:
-        if entry.lane in {SIGHT, SOUND, TAG, EVENT} and entry.label != "silence":
+        if entry.lane in LABELLED and entry.label != "silence":
             held[entry.label] = held.get(entry.label, 0.0) + entry.end - entry.start
     order = sorted(held, key=lambda label: (-held[label], label))
     return {label: place % TONES for place, label in enumerate(order)}

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import io
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from fusible.report import html
-from fusible.report._timeline_lanes import covered, length, percent, tones
+from fusible.report._timeline_lanes import LABELLED, covered, length, percent, tones
 from fusible.tasks.video.storyboard import clock
-from fusible.tasks.video.timeline import EVENT, MOMENT, SHOT, SIGHT, SOUND, TAG, WORDS, Entry, KeyFrame, Timeline
+from fusible.tasks.video.timeline import (
+    EVENT,
+    MOMENT,
+    OBJECT,
+    SHOT,
+    SIGHT,
+    SOUND,
+    TAG,
+    WORDS,
+    Entry,
+    KeyFrame,
+    Timeline,
+)
 
 MOST_PICTURES = 200
 """Key frames that are shown: of more, evenly spaced ones."""
@@ -84,9 +98,9 @@ def shares(timeline: Timeline, lane: str) -> list[tuple[str, float, Entry]]:
 
 
 def content(timeline: Timeline) -> list[dict[str, Any]]:
-    """How much of the film each label holds, for sights, sounds, tags and events: title, lines, and how many more."""
+    """How much of the film each label of a lane that is `LABELLED` holds: title, lines, and how many more."""
     colours, found = tones(timeline), []
-    for lane, title in ((SIGHT, "Seen"), (SOUND, "Heard"), (TAG, "Tags"), (EVENT, "Events")):
+    for lane, title in LABELLED.items():
         lines = shares(timeline, lane)
         if lines:
             shown = [(label, share, first, colours.get(first.label, -1)) for label, share, first in lines[:MOST_LABELS]]
@@ -102,24 +116,39 @@ def story(timeline: Timeline) -> list[dict[str, Any]]:
         frames = [frames[place] for place in places]
     shots = timeline.lane(SHOT)
     starts = [shot.start for shot in shots]
-    within = {lane: _Within(timeline.lane(lane)) for lane in (SIGHT, SOUND, TAG, EVENT, WORDS, MOMENT)}
+    within = {lane: _Within(timeline.lane(lane)) for lane in (*LABELLED, WORDS, MOMENT)}
     colours, found = tones(timeline), []
     for frame in frames:
         place, shot = _shot(frame, shots, starts)
-        tags = [label for lane in (SIGHT, SOUND, TAG, EVENT) for label in within[lane].longest(shot.start, shot.end)]
+        tags = [label for lane in LABELLED for label in within[lane].longest(shot.start, shot.end)]
+        objects = [one for one in within[OBJECT].among(shot.start, shot.end) if one.start == shot.start]
         said = " ".join(entry.label for entry in within[WORDS].among(shot.start, shot.end))
         found.append(
             {
                 "number": place,
                 "shot": shot,
                 "time": frame.time,
-                "picture": html._picture(frame.jpeg),
+                "picture": html._picture(boxed(frame.jpeg, objects, timeline.film)),
                 "tags": [(_short(label), colours.get(label, -1)) for label in dict.fromkeys(tags)],
                 "said": said if len(said) <= MOST_SAID else said[: MOST_SAID - 1] + "…",
                 "moment": bool(within[MOMENT].among(shot.start, shot.end)),
             }
         )
     return found
+
+
+def boxed(jpeg: bytes, objects: Sequence[Entry], film: Mapping[str, Any]) -> bytes:
+    """A key frame with the boxes of objects drawn into it."""
+    boxes = [one.box for one in objects if one.box is not None]
+    if not boxes or not film.get("width") or not film.get("height"):
+        return jpeg
+    with Image.open(io.BytesIO(jpeg)) as image:
+        wide, high = image.width / film["width"], image.height / film["height"]
+        drawn, buffer = ImageDraw.Draw(image), io.BytesIO()
+        for left, top, right, bottom in boxes:
+            drawn.rectangle((left * wide, top * high, right * wide, bottom * high), outline=(255, 196, 0), width=2)
+        image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def transcript(timeline: Timeline) -> list[list[Entry]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from fusible.data.transcript import Transcript
+from fusible.tasks.video.detector import Found
 from fusible.tasks.video.fused import directions_of
 from fusible.tasks.video.segments import cut_at, kernel_segments
 from fusible.tasks.video.shots import Shot
 from fusible.tasks.video.sounds import Sounds
 from fusible.tasks.video.summary import summarize
 from fusible.tasks.video.tags import Tagger
-from fusible.tasks.video.timeline import MOMENT, SHOT, SIGHT, SOUND, WORDS, Entry, KeyFrame
+from fusible.tasks.video.timeline import MOMENT, OBJECT, SHOT, SIGHT, SOUND, WORDS, Entry, KeyFrame
 from fusible.tasks.video.watching import Watched
 
 MOST_TAGS = 5
@@ -57,6 +58,16 @@ def sight_entries(watched: Watched, tagger: Tagger | None) -> Iterator[Entry]:
     for (start, end), tags in zip(spans, tagger.named(chances, MOST_TAGS), strict=True):
         for tag in tags:
             yield Entry(SIGHT, start, end, tag.label, tag.chance)
+
+
+def object_entries(
+    frames: Sequence[KeyFrame], shots: Sequence[Shot], found: Iterable[Sequence[Found]]
+) -> Iterator[Entry]:
+    """One entry per object found in the key frame of a shot, which lasts as long as the shot."""
+    for frame, objects in zip(frames, found, strict=True):
+        shot = shots[frame.shot]
+        for one in objects:
+            yield Entry(OBJECT, shot.start, shot.end, one.label, round(one.score, 4), one.box)
 
 
 def sound_entries(sounds: Sounds) -> Iterator[Entry]:

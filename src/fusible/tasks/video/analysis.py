@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from fusible.errors import ConfigError
 from fusible.tasks.encode import encode_batch
 from fusible.tasks.source import Progress
 from fusible.tasks.video import _entries
+from fusible.tasks.video.detector import read_detector
 from fusible.tasks.video.fused import fused
 from fusible.tasks.video.hearing import SILENT, Hearing
 from fusible.tasks.video.importance import importance, novelty
 from fusible.tasks.video.recognising import Recogniser, recogniser
 from fusible.tasks.video.sounds import SoundListener
 from fusible.tasks.video.tags import Tagger
-from fusible.tasks.video.timeline import Timeline, ordered
+from fusible.tasks.video.timeline import Entry, KeyFrame, Timeline, ordered
 from fusible.tasks.video.watching import RATE, STEP, Listener, Watched, watch
 from fusible.tasks.video.whisper import Scribe, read_whisper
 from fusible.types import Media, Modality
@@ -61,6 +62,7 @@ def analyze_film(
     step: float = STEP,
     encoder: str = ENCODER,
     whisper: str | Path | None = None,
+    detector: str | Path | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -86,6 +88,8 @@ def analyze_film(
         A frozen encoder of pictures; tags need `image_efficientnet`.
     whisper : path, optional
         Local Hugging Face folder of a Whisper model, which writes down what is said where no transcript is given.
+    detector : path, optional
+        Local Hugging Face folder of a detector such as DETR, which finds objects, with boxes, in the shots' key frames.
     device, progress
         As in `fusible.compare`.
 
@@ -95,7 +99,14 @@ def analyze_film(
         One line: a file that cannot be read, an encoder or a setting that cannot be used.
     """
     analyst = Analyst(
-        labels, models=models, confidence=confidence, step=step, encoder=encoder, whisper=whisper, device=device
+        labels,
+        models=models,
+        confidence=confidence,
+        step=step,
+        encoder=encoder,
+        whisper=whisper,
+        detector=detector,
+        device=device,
     )
     return analyst.analyze(file, transcript, progress)
 
@@ -115,6 +126,7 @@ class Analyst:
         step: float = STEP,
         encoder: str = ENCODER,
         whisper: str | Path | None = None,
+        detector: str | Path | None = None,
         device: str = "cpu",
     ) -> None:
         self.step, self.encoder, self.device = step, encoder, device
@@ -123,6 +135,7 @@ class Analyst:
         self._tagger = _tagger(labels, encoder)
         self._recognisers: list[Recogniser] = [recogniser(model, confidence=confidence) for model in models]
         self._whisper = None if whisper is None else read_whisper(whisper, RATE, device)
+        self._detector = None if detector is None else read_detector(detector, device)
 
     def analyze(
         self,
@@ -158,9 +171,11 @@ class Analyst:
         curves = {"novelty": novelty(joined), "importance": important}
         if watched.film.has_sound:
             curves |= {"loudness": loudness, "onsets": _entries.onset_curve(sounds, len(times), step)}
+        frames = _entries.key_frames(watched)
         entries = [
             *_entries.shot_entries(watched.shots),
             *_entries.sight_entries(watched, tagger),
+            *self._objects(media, watched, frames),
             *_entries.sound_entries(sounds),
             *_entries.word_entries(said),
             *_entries.moment_entries(important, times, segments),
@@ -178,7 +193,7 @@ class Analyst:
             Path(file).name,
             _entries.facts(watched),
             ordered(entries),
-            _entries.key_frames(watched),
+            frames,
             times,
             curves,
             {**views, "fused": joined.astype(np.float32)},
@@ -186,6 +201,11 @@ class Analyst:
             {"step": step, "encoder": self.encoder, "tags": None if tagger is None else tagger.how},
         )
         return Analysis(watched, views, joined, important, segments, timeline)
+
+    def _objects(self, media: Media, watched: Watched, frames: Sequence[KeyFrame]) -> Iterator[Entry]:
+        if self._detector is not None and frames:
+            found = self._detector.look(media, [frame.time for frame in frames], watched.film.size)
+            yield from _entries.object_entries(frames, watched.shots, found)
 
 
 def _checked(step: float, encoder: str) -> Encoder:

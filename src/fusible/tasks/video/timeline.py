@@ -8,20 +8,26 @@ from typing import Any
 
 import numpy as np
 
-SHOT, SIGHT, SOUND, WORDS, TAG, EVENT, MOMENT = "shot", "sight", "sound", "words", "tag", "event", "moment"
-LANES = (SHOT, SIGHT, SOUND, WORDS, TAG, EVENT, MOMENT)
-"""Shots; what is to be seen; to be heard; said; trained tags of shots; trained events; the most important stretches."""
+SHOT, SIGHT, OBJECT, SOUND, WORDS = "shot", "sight", "object", "sound", "words"
+TAG, EVENT, MOMENT = "tag", "event", "moment"
+LANES = (SHOT, SIGHT, OBJECT, SOUND, WORDS, TAG, EVENT, MOMENT)
+"""Shots; what is to be seen; objects in key frames; what is to be heard; what is said; trained tags of shots; trained
+events; what matters most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One span on a lane: from `start` to `end` in seconds, what it is, and how sure (0 to 1) where that is known."""
+    """One span on a lane: from `start` to `end` in seconds, what it is, and how sure (0 to 1) where that is known.
+
+    `box` is where an object is in its shot's key frame: left, top, right and bottom in pixels of the film's picture.
+    """
 
     lane: str
     start: float
     end: float
     label: str
     score: float | None = None
+    box: tuple[float, float, float, float] | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, times rounded to milliseconds."""
@@ -29,6 +35,7 @@ class Entry:
         return {"lane": self.lane, "start": round(self.start, 3), "end": round(self.end, 3)} | {
             "label": self.label,
             "score": score,
+            **({} if self.box is None else {"box": [round(side, 1) for side in self.box]}),
         }
 
 
