@@ -35,7 +35,7 @@ RATIO, STEP = 0.15, 0.5
 COMMON, TIMES, RARE = 3, 10, 9
 VIEWS = 8
 """Pictures of a scene."""
-PHOTOS, FILMS = 50, 50
+PHOTOS, FILMS = 30, 30
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from fusible.errors import ArrayError, ConfigError
 from fusible.tasks.video.fused import directions_of
 
-STRENGTH = 10.0
-"""How much likeness counts against a segment; chosen on films of other clips than those in docs/video.md."""
+STRENGTH = 100.0
+"""How much likeness counts against a segment; chosen on films of training photos (benchmarks/rare_scenes.py)."""
 
 
 def choose_diverse(
