@@ -1,5 +1,6 @@
 """Tracks: what is heard, seen and said stands at the right step, however the film comes."""
 
+import tracemalloc
 from dataclasses import replace
 
 import _event_films
@@ -157,6 +158,16 @@ def test_values_between_samples_are_linear(count, seed):
     np.testing.assert_array_equal(track.present, near)
     held = np.clip(centres, times[0], times[-1])[near]
     np.testing.assert_allclose(track.values[near], np.stack([2 * held + 1, -held], axis=1), atol=1e-4)
+
+
+def test_a_long_film_holds_its_track_once():
+    times, values = np.arange(4_000) / 4, np.ones((4_000, 64), np.float32)
+    tracemalloc.start()
+    track = on_clock(times, values, 25.0, 25_000, reach=1.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert track.values.nbytes == 25_000 * 64 * 4
+    assert peak < 2 * track.values.nbytes
 
 
 def test_encoders_come_back_from_plain_values_and_arrays(film):

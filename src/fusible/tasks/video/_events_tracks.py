@@ -12,6 +12,8 @@ import numpy as np
 from fusible.types import Media, Problem
 
 VIEWS = ("sound", "video", "text")
+CHUNK = 1_024
+"""Steps that are worked out at a time."""
 Cue = tuple[float, float, str]
 """What is said or written from a second to another."""
 
@@ -116,16 +118,20 @@ def on_clock(times: np.ndarray, values: np.ndarray, rate: float, steps: int, *, 
     A step is absent where the nearest sample is further away than `reach` seconds.
     """
     centres = (np.arange(steps) + 0.5) / rate
+    found = np.zeros((steps, values.shape[1]), np.float32)
     if not len(times):
-        return Track(np.zeros((steps, values.shape[1]), np.float32), np.zeros(steps, bool))
+        return Track(found, np.zeros(steps, bool))
     after = np.clip(np.searchsorted(times, centres), 1, max(1, len(times) - 1))
     before = after - 1
     after = np.minimum(after, len(times) - 1)
     gap = times[after] - times[before]
     weight = np.clip(np.divide(centres - times[before], gap, out=np.zeros(steps), where=gap > 0), 0.0, 1.0)[:, None]
-    mixed = values[before] * (1.0 - weight) + values[after] * weight
     near = np.minimum(np.abs(centres - times[before]), np.abs(centres - times[after])) <= reach
-    return Track(np.where(near[:, None], mixed, 0.0).astype(np.float32), near)
+    for first in range(0, steps, CHUNK):  # beside the track no more than a piece of it is held
+        part = slice(first, first + CHUNK)
+        mixed = values[before[part]] * (1.0 - weight[part]) + values[after[part]] * weight[part]
+        found[part] = np.where(near[part, None], mixed, 0.0)
+    return Track(found, near)
 
 
 def parts_of(rate: float, finest: float, most: int) -> int:
