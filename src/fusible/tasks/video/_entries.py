@@ -103,12 +103,17 @@ def segments_of(watched: Watched, encodings: np.ndarray, step: float) -> np.ndar
 
 
 def moment_entries(important: np.ndarray, times: np.ndarray, segments: np.ndarray) -> Iterator[Entry]:
-    """The stretches that matter most, as a summary would hold them."""
+    """The stretches that matter most, as a summary would hold them.
+
+    Films that are so short that a summary is made of slivers, in which nothing was measured, have none.
+    """
     if not len(times) or not important.any():
         return
     summary = summarize(important, times, segments, ratio=RATIO)
     for start, end in summary.spans:
         inside = (times >= start) & (times < end)
+        if not inside.any() and end - start < SHORTEST:
+            continue
         score = float(important[inside].mean()) if inside.any() else None
         yield Entry(MOMENT, start, end, "moment", score)
 
