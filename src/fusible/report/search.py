@@ -136,6 +136,8 @@ def _film(hit: Hit, found: Results) -> Markup | None:
     poster = next((html._picture(hit.previews[view]) for view in views if view in hit.previews), "")
     if kind.startswith("audio"):
         return Markup('<audio controls preload="none" src="{}"></audio>').format(source)
+    if not poster:  # the browser shows the moment's first frame
+        return Markup('<video controls preload="metadata" src="{}"></video>').format(source)
     return Markup('<video controls preload="none" poster="{}" src="{}"></video>').format(poster, source)
 
 
@@ -222,7 +224,9 @@ def print_results(found: Results, console: Console | None = None) -> None:
 
 
 def _what(hit: Hit) -> Text:
-    said = hit.text or ", ".join(f"{name} {_cell(value)}" for name, value in hit.columns.items() if value is not None)
+    said = hit.text or ", ".join(
+        f"{name} {_cell(value)}" for name, value in hit.columns.items() if value not in (None, hit.id)
+    )
     lines = Text(said[:400], overflow="ellipsis")
     for match in WORD.finditer(said[:400]):
         if match.group() in hit.words:
