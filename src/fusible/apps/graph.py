@@ -48,7 +48,7 @@ def fit(
 ) -> None:
     """Learn links from a graph, and measure what it finds of those that were held out."""
     from fusible.apps.progress import RichProgress
-    from fusible.tasks.knowledge.links import LinkSettings
+    from fusible.tasks.knowledge._links_network import LinkSettings
 
     with quiet_stdout():
         result = fit_links(

@@ -109,20 +109,29 @@ def command(
     import fusible
     from fusible.apps.progress import RichProgress
 
-    shared = {
+    shared: dict[str, Any] = {
         "seed": seed,
         "device": device,
         "progress": RichProgress(),
         "command": context.obj or "",
         "output": output,
     }
-    of_spans = {"start": start, "end": end, "label": label, "sound": sound, "view": view, "picture": picture}
+    of_spans: dict[str, Any] = {
+        "start": start,
+        "end": end,
+        "label": label,
+        "sound": sound,
+        "view": view,
+        "picture": picture,
+    }
     of_spans |= {"operator": operator, "rate": rate, "updates": updates, "width": width}
     of_clips = {"strategy": strategy, "encoder": encoder, "metric": metric, "workers": workers, "cache": cache}
     if spans is not None and target is None:
         _refuse(of_clips, "--spans")
         columns = {"file": file, "start": start, "end": end, "label": label, "sound": sound, "transcript": transcript}
-        told = {name: value for name, value in {"picture": picture, "operators": operator}.items() if value is not None}
+        told: dict[str, Any] = {
+            name: value for name, value in {"picture": picture, "operators": operator}.items() if value is not None
+        }
         with quiet_stdout(json):
             events = fusible.fit_events(
                 spans,

@@ -36,7 +36,7 @@ class Graph:
 
     def part(self, name: str) -> np.ndarray:
         """Triples (rows, 3) of a part; none where the graph lacks it."""
-        return self.triples[self.parts.get(name, np.zeros(0, np.int64))]
+        return np.asarray(self.triples[self.parts.get(name, np.zeros(0, np.int64))])
 
     def __len__(self) -> int:
         return len(self.triples)
@@ -179,7 +179,8 @@ def split_graph(graph: Graph, seed: int = 0, share: float = 0.1) -> Graph:
     """
     uses = np.bincount(graph.triples[:, [0, 2]].ravel(), minlength=len(graph.entities))
     kinds = np.bincount(graph.triples[:, 1], minlength=len(graph.relations))
-    wanted, held = round(len(graph) * share), []
+    wanted = round(len(graph) * share)
+    held: list[int] = []
     for row in np.random.default_rng(seed).permutation(len(graph)).tolist():
         if len(held) == 2 * wanted:
             break

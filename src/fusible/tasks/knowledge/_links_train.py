@@ -30,9 +30,9 @@ def train(
         optimizer = torch.optim.Adagrad(network.parameters(), lr=settings.rate)
         for epoch in range(1, settings.epochs + 1):
             network.train()
-            for rows in torch.randperm(len(asked)).split(settings.batch):
+            for rows in torch.split(torch.randperm(len(asked)), settings.batch):  # type: ignore[no-untyped-call]
                 optimizer.zero_grad(set_to_none=True)
-                network.loss(asked[rows], right[rows], settings).backward()
+                network.loss(asked[rows], right[rows], settings).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             if watch is None or (epoch % settings.look and epoch < settings.epochs):
                 continue

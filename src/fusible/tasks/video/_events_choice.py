@@ -66,7 +66,7 @@ def least_confidence(judge: Judge, found: Sequence[Found]) -> float:
     Mean average precision looks at doubtful events, too; a list for people should hold what is more often right.
     """
     scores = [segment_f1(judge.truth, judge.given(found, floor), [0.5])[0.5].f1 for floor in LEVELS]
-    return LEVELS[int(np.argmax(scores))]
+    return float(LEVELS[int(np.argmax(scores))])
 
 
 def simplex(members: int) -> list[tuple[float, ...]]:

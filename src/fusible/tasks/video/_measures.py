@@ -102,7 +102,7 @@ def _drift(distance: np.ndarray, speed: np.ndarray) -> np.ndarray:
 def _at(distance: np.ndarray, frame: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Distance of each frame from the one `back` before it; NaN outside the band."""
     if not frame.size or (frame.min() >= 0 and frame.max() < len(distance)):
-        return distance[frame, back].astype(np.float64)
+        return np.asarray(distance[frame, back], np.float64)
     frame, back = np.broadcast_arrays(frame, back)
     inside = (frame >= 0) & (frame < len(distance))
     return np.where(inside, distance[np.where(inside, frame, 0), back], np.nan).astype(np.float64)
@@ -110,6 +110,6 @@ def _at(distance: np.ndarray, frame: np.ndarray, back: np.ndarray) -> np.ndarray
 
 def _of(values: np.ndarray, frame: np.ndarray) -> np.ndarray:
     if not frame.size or (frame.min() >= 0 and frame.max() < len(values)):
-        return values[frame].astype(np.float64)
+        return np.asarray(values[frame], np.float64)
     inside = (frame >= 0) & (frame < len(values))
     return np.where(inside, values[np.where(inside, frame, 0)], np.nan).astype(np.float64)

@@ -42,37 +42,27 @@ class Cutter:
         """Seconds between pictures: at least one falls into each span that is known before a film is watched."""
         if self._rows is None:
             return STEP if self.every is None else min(STEP, self.every / 2)
-        own = self._own(file)
+        own = self._own(self._rows, file)
         return float(min(STEP, max(FINEST, (own["end"] - own["start"]).min() / 2)))
 
     def spans(self, file: Path, watched: Watched) -> tuple[list[Span], list[str]]:
         """Spans in order, none twice, none beyond the film's end; and what was left out."""
         if self._rows is not None:
-            return _within(self._own(file), watched.seconds)
+            return _within(self._own(self._rows, file), watched.seconds)
         if self.every is not None:
             return _grid(self.every, watched.seconds), []
         shots = [(shot.start, shot.end, "") for shot in watched.shots if shot.end > shot.start]
         return shots or ([(0.0, watched.seconds, "")] if watched.seconds > 0 else []), []
 
-    def _own(self, file: Path) -> pd.DataFrame:
+    def _own(self, rows: pd.DataFrame, file: Path) -> pd.DataFrame:
         """Rows of one film: those that name its path, relative to the table or not, else those of its name."""
-        rows: pd.DataFrame = self._rows
-        for found in (_absolute(file), file.name):
-            keys = self._places if found != file.name else self._names
-            own = rows[keys == found]
-            if len(own):
-                return own
+        cells = [Path(cell) for cell in rows["file"]]
+        places = np.array([_absolute(cell if self._root is None else self._root / cell) for cell in cells])
+        names = np.array([cell.name for cell in cells])
+        for found in (places == _absolute(file), names == file.name):
+            if found.any():
+                return rows.loc[found]
         raise DataError(f"{file}: the table of spans has no row of it; name it in its column of files")
-
-    @property
-    def _places(self) -> np.ndarray:
-        rows: pd.DataFrame = self._rows
-        return np.array([_absolute(Path(cell) if self._root is None else self._root / cell) for cell in rows["file"]])
-
-    @property
-    def _names(self) -> np.ndarray:
-        rows: pd.DataFrame = self._rows
-        return np.array([Path(cell).name for cell in rows["file"]])
 
 
 def _table(table: Any) -> tuple[pd.DataFrame | None, Path | None]:

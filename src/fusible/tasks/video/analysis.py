@@ -111,6 +111,17 @@ def analyze_film(
     return analyst.analyze(file, transcript, progress)
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What one pass over a film gave, and those who took part in it."""
+
+    media: Media
+    watched: Watched
+    hearing: Hearing
+    said: Transcript | None
+    takers: list[Any]
+
+
 class Analyst:
     """What analyses films with one set of settings: its parts are made once, and checked before any film.
 
@@ -144,10 +155,35 @@ class Analyst:
         progress: Progress | None = None,
     ) -> Analysis:
         """Watch a film once and say what is in it, see `analyze_film`."""
-        step, tagger = self.step, self._tagger
         said = transcript if isinstance(transcript, Transcript) or transcript is None else read_transcript(transcript)
-        hearing = Hearing(step, rate=RATE)
-        media = Media("file", -1, path=str(file))
+        seen = self._watch(file, said, progress)
+        watched, step = seen.watched, self.step
+        views, loudness = _views(watched, seen.hearing, seen.said, step, self.device)
+        times = np.arange(len(loudness)) * step
+        joined = fused(views)
+        important = importance(joined)
+        segments = _entries.segments_of(watched, joined, step)
+        curves = {"novelty": novelty(joined), "importance": important}
+        if watched.film.has_sound:
+            curves |= {"loudness": loudness, "onsets": _entries.onset_curve(watched.heard[1], len(times), step)}
+        frames = _entries.key_frames(watched)
+        entries, warnings = self._found(seen, frames)
+        timeline = Timeline(
+            Path(file).name,
+            _entries.facts(watched),
+            ordered([*entries, *_entries.moment_entries(important, times, segments)]),
+            frames,
+            times,
+            curves,
+            {**views, "fused": joined.astype(np.float32)},
+            warnings,
+            {"step": step, "encoder": self.encoder, "tags": None if self._tagger is None else self._tagger.how},
+        )
+        return Analysis(watched, views, joined, important, segments, timeline)
+
+    def _watch(self, file: str | Path, said: Transcript | None, progress: Progress | None) -> _Seen:
+        """Read the film once, with all that listens to it."""
+        media, hearing = Media("file", -1, path=str(file)), Hearing(self.step, rate=RATE)
         takers = [one.taker() for one in self._recognisers]
         listeners: list[Listener] = [hearing, SoundListener(RATE)]
         if said is None and self._whisper is not None:
@@ -155,7 +191,7 @@ class Analyst:
         watched = watch(
             media,
             self._eye,
-            step=step,
+            step=self.step,
             listeners=tuple(listeners),
             takers=tuple(taker for taker in takers if taker is not None),
             device=self.device,
@@ -163,44 +199,28 @@ class Analyst:
         )
         if len(listeners) > 2:
             said = watched.heard[2] if watched.film.has_sound else None
-        views, loudness = _views(watched, hearing, said, step, self.device)
-        times, sounds = np.arange(len(loudness)) * step, watched.heard[1]
-        joined = fused(views)
-        important = importance(joined)
-        segments = _entries.segments_of(watched, joined, step)
-        curves = {"novelty": novelty(joined), "importance": important}
-        if watched.film.has_sound:
-            curves |= {"loudness": loudness, "onsets": _entries.onset_curve(sounds, len(times), step)}
-        frames = _entries.key_frames(watched)
+        return _Seen(media, watched, hearing, said, takers)
+
+    def _found(self, seen: _Seen, frames: Sequence[KeyFrame]) -> tuple[list[Entry], list[str]]:
+        """Entries of all lanes but that of moments, and warnings."""
+        watched, tagger = seen.watched, self._tagger
         entries = [
             *_entries.shot_entries(watched.shots),
             *_entries.sight_entries(watched, tagger),
-            *self._objects(media, watched, frames),
-            *_entries.sound_entries(sounds),
-            *_entries.word_entries(said),
-            *_entries.moment_entries(important, times, segments),
+            *self._objects(seen.media, watched, frames),
+            *_entries.sound_entries(watched.heard[1]),
+            *_entries.word_entries(seen.said),
         ]
         warnings = [problem.message for problem in watched.problems]
-        for one, taker in zip(self._recognisers, takers, strict=True):
-            found, lacking = one.entries(taker, media, watched, said)
+        for one, taker in zip(self._recognisers, seen.takers, strict=True):
+            found, lacking = one.entries(taker, seen.media, watched, seen.said)
             entries += found
             warnings += lacking
         if tagger is not None and tagger.blind and self.labels is not None:
             words = ", ".join(map(repr, tagger.blind))
             hint = "no class that is known is like it; leave it out, or search by a retriever"
             warnings.append(f"no picture can be tagged {words}: {hint}")
-        timeline = Timeline(
-            Path(file).name,
-            _entries.facts(watched),
-            ordered(entries),
-            frames,
-            times,
-            curves,
-            {**views, "fused": joined.astype(np.float32)},
-            warnings,
-            {"step": step, "encoder": self.encoder, "tags": None if tagger is None else tagger.how},
-        )
-        return Analysis(watched, views, joined, important, segments, timeline)
+        return entries, warnings
 
     def _objects(self, media: Media, watched: Watched, frames: Sequence[KeyFrame]) -> Iterator[Entry]:
         if self._detector is not None and frames:
