@@ -30,7 +30,7 @@ def train(
         optimizer = torch.optim.Adagrad(network.parameters(), lr=settings.rate)
         for epoch in range(1, settings.epochs + 1):
             network.train()
-            for rows in torch.split(torch.randperm(len(asked)), settings.batch):  # type: ignore[no-untyped-call]
+            for rows in torch.split(torch.randperm(len(asked)), settings.batch):
                 optimizer.zero_grad(set_to_none=True)
                 network.loss(asked[rows], right[rows], settings).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()

@@ -61,7 +61,8 @@ class Cutter:
         names = np.array([cell.name for cell in cells])
         for found in (places == _absolute(file), names == file.name):
             if found.any():
-                return rows.loc[found]
+                own: pd.DataFrame = rows.loc[found]
+                return own
         raise DataError(f"{file}: the table of spans has no row of it; name it in its column of files")
 
 
