@@ -53,6 +53,11 @@ def test_an_unknown_suffix_and_a_missing_folder_are_refused_before_any_work(tmp_
         output.check_suffix(str(tmp_path / "none" / "out.csv"))
 
 
+def test_names_that_are_no_text_are_escaped(capsys):
+    output.print_json({"caf\udce9.mp4": "ü"})
+    assert json.loads(capsys.readouterr().out) == {"caf\udce9.mp4": "ü"}
+
+
 def test_json_has_no_nan(capsys):
     output.print_json({"a": float("nan"), "b": np.float32(0.5), "c": (1, np.array([2, 3])), "d": float("inf")})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": 0.5, "c": [1, [2, 3]], "d": None}

@@ -29,10 +29,11 @@ def quiet_stdout(active: bool = True) -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """Print one object; numbers that JSON lacks (NaN, infinity) become null."""
+    """Print one object; numbers that JSON lacks (NaN, infinity) become null, names that are no text get escapes."""
     from fusible.evaluation.study import plain
 
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 def warn(problems: Iterable[str]) -> None:

@@ -28,6 +28,29 @@ def test_a_bad_film_is_named_and_the_rest_goes_on(path, tmp_path):
     assert found.to_json()["failures"] == found.failures
 
 
+def test_a_film_whose_folder_cannot_be_written_is_named(path, tmp_path):
+    def full(analysis, film, page):
+        if "second" in film.name:
+            raise OSError(28, "No space left on device")
+
+    other = path.with_name("second.mp4")
+    other.write_bytes(path.read_bytes())
+    found = analyze_films([other, path], tmp_path, page=full)
+    assert list(found.timelines) == [str(tmp_path / "film")]
+    assert found.failures[str(other)].endswith(
+        "cannot be written: No space left on device; make room, or choose another"
+    )
+    assert [place.name for place in tmp_path.iterdir()] == ["film"]
+
+
+def test_long_names_are_cut(path, tmp_path):
+    long = path.with_name("é" * 120 + ".mp4")
+    long.write_bytes(path.read_bytes())
+    found = analyze_films([long], tmp_path)
+    assert not found.failures
+    assert [place.name for place in tmp_path.iterdir()] == ["é" * 90]
+
+
 def test_an_earlier_analysis_is_replaced_whole(path, tmp_path):
     analyze_films([path], tmp_path, page=lambda analysis, film, page: page.write_text("old"))
     analyze_films([path], tmp_path, page=lambda analysis, film, page: page.write_text("new"))

@@ -59,6 +59,17 @@ def test_encodings_are_those_of_the_pictures(path):
     assert alike[0, :3].min() > 0.98 > alike[0, 3:].max()
 
 
+def test_a_frame_that_stands_long_is_encoded_once(tmp_path, monkeypatch):
+    encoder, encoded = ImageEfficientnet(size=64), []
+    batch = encoder.batch
+    monkeypatch.setattr(encoder, "batch", lambda decoded: encoded.append(len(decoded)) or batch(decoded))
+    found = watch(counted(tmp_path / "slides.mp4", [0.0, 4.0, 8.0], sound=0.0), encoder, step=0.5)
+    assert sum(encoded) == 3
+    assert len(found.pictures) == len(found.times) == len(found.sights) >= 16
+    assert (found.sights[:8] == found.sights[0]).all()
+    assert found.pictures.jpeg(3) == found.pictures.jpeg(0) != found.pictures.jpeg(9)
+
+
 def test_late_sound_stands_where_it_begins(tmp_path):
     media = counted(tmp_path / "late.mp4", np.arange(60) / 25, late=1.0)
     ear = Ear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from fusible.tasks.video.analysis import Analysis, Analyst
 from fusible.tasks.video.timeline import Timeline
 from fusible.tasks.video.timeline_files import write_json, write_parquet, write_vtt
 
+LONGEST = 180
+"""Bytes of a film's name that name its folder: file systems take 255, and a number and an ending may follow."""
 HELD = frozenset({"timeline.json", "timeline.parquet", "timeline.vtt", "timeline.html"})
 """All that the folder of a film holds."""
 Page = Callable[[Analysis, Path, Path], Any]
@@ -68,24 +71,36 @@ def analyze_films(
         except FusibleError as error:
             found.failures[str(file)] = str(error)
             continue
-        _write(analysis, Path(file), folder, page)
+        try:
+            _write(analysis, Path(file), folder, page)
+        except OSError as error:
+            found.failures[str(file)] = f"{folder}: cannot be written: {error.strerror}; make room, or choose another"
+            continue
         found.timelines[str(folder)] = analysis.timeline
     return found
 
 
 def folders(files: Sequence[str | Path], place: Path) -> list[Path]:
-    """A folder within `place` for each file, by its name; a number follows where that is taken.
+    """A folder within `place` for each file, by its name, of which `LONGEST` bytes; a number follows where it is taken.
 
     >>> [folder.name for folder in folders(["a/talk.mp4", "b/talk.mp4", "song.wav"], Path("out"))]
     ['talk', 'talk-2', 'song']
     """
     found: list[Path] = []
     for file in files:
-        name, number = Path(file).stem, 1
+        name, number = _short(Path(file).stem), 1
         while (chosen := place / (name if number == 1 else f"{name}-{number}")) in found:
             number += 1
         found.append(chosen)
     return found
+
+
+def _short(name: str) -> str:
+    """The first `LONGEST` bytes of a name, whole letters only."""
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST:
+        return name
+    return raw[:LONGEST].decode("utf-8", "ignore")
 
 
 def _check(folder: Path) -> None:

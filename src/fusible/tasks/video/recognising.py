@@ -1,7 +1,7 @@
 """Trained models at work on a film that is watched: events in it, and tags of its shots.
 
 An event model (`fit_events`) takes frames and sound as they are read, in the same pass as all else. A model of clips
-(`fusible.fit` on a table of videos) looks at files: each shot is written as one, see `shot_tags`.
+(`fusible.fit` on a table of videos) looks at files: each shot is written as one, see `ShotTagger`.
 """
 
 from __future__ import annotations

@@ -66,13 +66,13 @@ class Pictures:
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, picture: np.ndarray) -> None:
-        """Keep a picture, uint8 RGB, shrunk where it is taller than all may be."""
+    def add(self, picture: np.ndarray, steps: int = 1) -> None:
+        """Keep a picture, uint8 RGB, of so many steps, once; shrunk where it is taller than all may be."""
         image = Image.fromarray(picture)
         image.thumbnail((4 * self._tall, self._tall))
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=80)
-        self._places.append((self._file.seek(0, io.SEEK_END), len(buffer.getvalue())))
+        self._places += [(self._file.seek(0, io.SEEK_END), len(buffer.getvalue()))] * steps
         self._file.write(buffer.getvalue())
 
     def jpeg(self, step: int) -> bytes:
@@ -193,7 +193,7 @@ class _Eye:
         self._detector = ShotDetector()
         self._transitions: list[Transition] = []
         self._clock = array("d")
-        self._waiting: list[np.ndarray] = []
+        self._waiting: list[tuple[np.ndarray, int]] = []
         self._encoded: list[np.ndarray] = []
 
     def take(self, seen: _Seen) -> None:
@@ -201,9 +201,8 @@ class _Eye:
         self._clock.append(seen.time)
         self._transitions += self._detector.add(seen.small)
         if seen.picture is not None:
-            for _ in range(seen.ticks):
-                self.pictures.add(seen.picture)
-                self._waiting.append(seen.picture)
+            self.pictures.add(seen.picture, seen.ticks)
+            self._waiting.append((seen.picture, seen.ticks))
         if len(self._waiting) >= BATCH:
             self._encode()
 
@@ -220,7 +219,8 @@ class _Eye:
 
     def _encode(self) -> None:
         if self._encoder is not None and self._waiting:
-            items = [Media("frame", row, pixels=one) for row, one in enumerate(self._waiting)]
+            items = [Media("frame", row, pixels=one) for row, (one, _) in enumerate(self._waiting)]
             arrays = encode_batch(self._encoder, self._encoder.collate(items), self._device, 0)
-            self._encoded.append(np.stack(arrays).astype(np.float32))
+            steps = [ticks for _, ticks in self._waiting]
+            self._encoded.append(np.repeat(np.stack(arrays).astype(np.float32), steps, axis=0))
         self._waiting.clear()
