@@ -25,7 +25,7 @@ APART = 10
 class Frames:
     """Per frame (frames,): `level` in dB of full scale, `flatness`, `harmonicity`, `flux`, `steadiness`, `onset`.
 
-    `bands` (frames, bands) are log powers of mel bands.
+    `loud` (frames, bands) are powers of mel bands, `bands` their logarithms.
     """
 
     level: np.ndarray
@@ -35,6 +35,7 @@ class Frames:
     steadiness: np.ndarray
     onset: np.ndarray
     bands: np.ndarray
+    loud: np.ndarray
 
 
 def frames_of(wave: np.ndarray) -> Frames:
@@ -44,11 +45,14 @@ def frames_of(wave: np.ndarray) -> Frames:
     padded = np.pad(wave.astype(np.float64), LENGTH // 2)
     padded = np.pad(padded, (0, max(0, (count - 1) * HOP + LENGTH - len(padded))))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, LENGTH)[::HOP][:count]
-    power = np.abs(rfft(pieces * window, axis=1)) ** 2 * (2.0 / window.sum()) ** 2
-    bands = np.log(power @ bank.T + EMPTY)
+    spectrum = rfft(pieces * window, axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2) * (2.0 / window.sum()) ** 2
+    loud = power @ bank.T + EMPTY
+    bands = np.log(loud)
     level = 10 * np.log10((pieces * pieces) @ (window / window.sum()) + EMPTY)
-    log = np.log(power[:, FLAT[0] : FLAT[1]] + EMPTY)
-    flatness = np.exp(log.mean(axis=1)) / np.exp(log).mean(axis=1)
+    heard = power[:, FLAT[0] : FLAT[1]] + EMPTY
+    log = np.log(heard)
+    flatness = np.exp(log.mean(axis=1)) / heard.mean(axis=1)
     likeness = irfft(power, axis=1)[:, : PITCH[1] + 1] / decline
     harmonicity = likeness[:, PITCH[0] :].max(axis=1) / np.maximum(likeness[:, 0], EMPTY * EMPTY)
     ridges = _ridges(log)
@@ -60,6 +64,7 @@ def frames_of(wave: np.ndarray) -> Frames:
         steadiness=_alike(ridges, APART),
         onset=_onset(bands),
         bands=bands,
+        loud=loud,
     )
 
 

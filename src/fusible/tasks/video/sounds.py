@@ -135,7 +135,10 @@ class SoundListener:
         found = measures(frames)[first // STEP : first // STEP + steps]
         lows = first + STEP * np.arange(len(found))
         # Not the mean: a frame reaches into its neighbours, so that one loud frame of a step says nothing yet.
-        self._heard.level.append(np.array([np.quantile(frames.level[low : low + STEP], 0.75) for low in lows]))
+        whole = lows + STEP <= len(frames.level)
+        levels = np.quantile(frames.level[lows[whole, None] + np.arange(STEP)], 0.75, axis=1)
+        rest = [np.quantile(frames.level[low : low + STEP], 0.75) for low in lows[~whole]]
+        self._heard.level.append(np.concatenate([levels, rest]))
         self._heard.chances.append(chances_of(found))
         peaks = _peaks(frames.onset, frames.level)
         peaks = peaks[(peaks >= first) & (peaks < first + length // HOP)]
