@@ -38,12 +38,19 @@ def fit(
         Path, typer.Argument(metavar="GRAPH", help="Triples apart by tabs, or a folder of train, valid and test.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Model folder to write.")],
+    entities: Annotated[
+        Path | None, typer.Option("--entities", metavar="TABLE", help="What else is known of entities, a row each.")
+    ] = None,
+    entity: Annotated[str, typer.Option("--entity", metavar="COL", help="Column of their names.")] = "entity",
+    encoder: options.Encoders = None,
     scorer: Annotated[
         list[str] | None, typer.Option("--scorer", metavar="NAME", help="Try this scorer; repeatable (complex).")
     ] = None,
     width: Annotated[int, typer.Option("--width", min=1, help="Dimensions of an entity's vector.")] = 500,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Most passes over the triples.")] = 100,
+    device: options.Device = "cpu",
     seed: options.Seed = 0,
+    cache: options.Cache = None,
     json: options.Json = False,
 ) -> None:
     """Learn links from a graph, and measure what it finds of those that were held out."""
@@ -54,9 +61,14 @@ def fit(
         result = fit_links(
             graph,
             output=output,
+            entities=entities,
+            entity=entity,
+            encoders=options.parse_encoders(encoder),
             scorers=scorer or ("complex",),
             settings=LinkSettings(width=width, epochs=epochs),
+            device=device,
             seed=seed,
+            cache=cache,
             progress=RichProgress(),
         )
     warn(problem.message for problem in result.problems)

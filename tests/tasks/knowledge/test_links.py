@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from fusible.data.graph import read_graph
-from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryError
+from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryError, SchemaError
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
+from fusible.tasks.knowledge._links_weights import fit_weights
 from fusible.tasks.knowledge.links import FREQUENT, fit_links
-from fusible.tasks.knowledge.links_model import load_links
+from fusible.tasks.knowledge.links_model import load_links, log_chances
 
 PEOPLE = 40
 SETTINGS = LinkSettings(width=16, batch=64, epochs=40, look=10)
@@ -100,7 +101,7 @@ def test_training_is_seeded(graph):
     quick = LinkSettings(width=4, batch=64, epochs=2, look=1)
     one, other, third = (fit_links(graph, penalties=(0.01,), settings=quick, seed=seed) for seed in (0, 0, 1))
     assert one.row("complex").valid == other.row("complex").valid
-    weights = [result.model.network.entities.weight for result in (one, other, third)]
+    weights = [result.model.networks[0].entities.own.weight for result in (one, other, third)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
@@ -108,13 +109,13 @@ def test_training_is_seeded(graph):
 def test_a_penalty_and_relations_are_part_of_the_loss():
     torch.manual_seed(0)
     network = LinkNetwork(5, 2, "complex", 3)
-    torch.nn.init.normal_(network.entities.weight)
+    torch.nn.init.normal_(network.entities.own.weight)
     queries, answers = torch.tensor([[0, 1], [3, 2]]), torch.tensor([4, 4])
     bare, weighed, told = (
         network.loss(queries, answers, LinkSettings(penalty=penalty, kinds=kinds)).item()
         for penalty, kinds in ((0.0, 0.0), (0.5, 0.0), (0.0, 2.0))
     )
-    every = network.vectors()
+    every = network.entities()
     heads, tails = every[queries[:, 0]], every[answers]
     cubes = sum((part**3).sum() for part in network.scorer.factors(heads, queries[:, 1], tails))
     assert weighed - bare == pytest.approx(0.5 * cubes.item() / 2, rel=1e-4)
@@ -129,3 +130,92 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path, graph):
     (tmp_path / "test.txt").write_text("b\tr\ta\n")
     with pytest.raises(DataError, match="no valid triples"):
         fit_links(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """What the people of the graph say of themselves; two have no links, some say nothing."""
+    rows = [
+        {"entity": f"{college} {number}", "about": f"studies at the {college} college, room {number}"}
+        for college in ("north", "south")
+        for number in range(PEOPLE // 2 + 1)
+    ]
+    for row in rows[::9]:
+        row["about"] = None
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def told(graph, table, tmp_path_factory):
+    options = {"settings": SETTINGS, "penalties": (0.001,), "cache": tmp_path_factory.mktemp("cache")}
+    return fit_links(graph, entities=table, encoders={"about": "text_tfidf"}, **options)
+
+
+def test_views_of_entities_are_candidates(told):
+    assert [row.name for row in told.rows] == [
+        FREQUENT, "complex", "complex:views", "complex+views", "complex:weighted",
+    ]  # fmt: skip
+    assert told.sizes["entities"] == PEOPLE + 4
+    assert told.row("complex:views").test["mrr"].score > told.row(FREQUENT).test["mrr"].score
+    assert told.model.views == ("about",)
+
+
+def test_who_has_no_links_is_answered_by_what_is_said_of_him(told):
+    model = told.model
+    for cells, college in (("north 20", "north"), ("south 20", "south"), ({"about": "the south college"}, "south")):
+        found = model.predict("at", head=cells, k=1)
+        assert found["entity"].tolist() == [college]
+    assert not model.networks[0].entities.seen[model.entities.index("north 20")]
+    with pytest.raises(ConfigError, match="no column 'colour'; entities are told by about"):
+        model.predict("at", head={"colour": "red"})
+
+
+def test_a_model_with_views_is_saved_whole(told, tmp_path):
+    told.model.save(tmp_path / "m")
+    again = load_links(tmp_path / "m")
+    for asked in ("north 3", "north 20", {"about": "studies at the north college"}):
+        one, other = (model.predict("knows", head=asked) for model in (told.model, again))
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_without_a_table_strangers_are_refused(links):
+    with pytest.raises(ConfigError, match="knows entities by their links alone"):
+        links.model.predict("at", head={"about": "north"})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda t: t.rename(columns={"entity": "name"}),
+            "column 'entity': no such column; columns are 'name', 'about'",
+        ),
+        (lambda t: pd.concat([t, t.head(1)]), "'north 0' stands in two rows"),
+        (lambda t: t.assign(entity=[None, *t["entity"][1:]]), "row 0 has no 'entity'"),
+        (lambda t: t.assign(entity=[f"x{i}" for i in range(len(t))]), "none of the column 'entity' is in the graph"),
+        (lambda t: t[["entity"]], "no column besides the name"),
+    ],
+)
+def test_a_table_that_tells_of_nobody_is_refused(graph, table, change, said):
+    with pytest.raises((DataError, SchemaError), match=said) as caught:
+        fit_links(graph, entities=change(table), settings=SETTINGS)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_relations_are_those_that_are_right():
+    """Views say nothing of the second relation; of the first, unit normal scores that are 2 higher where right.
+
+    Log-likelihood ratios are then the scores of structure, 1 higher where right, and twice those of views.
+    """
+    rng = np.random.default_rng(0)
+    kinds, answers = rng.integers(0, 2, 400), rng.integers(0, 9, 400)
+    structure, views = rng.normal(size=(2, 400, 9)).astype(np.float32)
+    structure[np.arange(400), answers] += 1.0
+    first = np.flatnonzero(kinds == 0)
+    views[first, answers[first]] += 2.0
+    structure, views = log_chances(structure), log_chances(views)
+    weights, held = fit_weights(structure, views, kinds, answers, 3, seed=0)
+    assert weights[0] == pytest.approx(2.0, abs=0.3)
+    assert weights[1] < 0.2
+    assert 0 < weights[2] < weights[0]  # nobody asked: that of all
+    np.testing.assert_allclose(held, weights[kinds], atol=0.4)

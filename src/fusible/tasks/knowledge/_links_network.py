@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from fusible import registry
-from fusible.scorers._base import SPREAD, Scorer, embedding
+from fusible.scorers._base import SPREAD, Scorer
+from fusible.tasks.knowledge._links_entities import OPERATOR, Entities
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +20,16 @@ class LinkSettings:
     """How links are learned.
 
     `penalty` weighs the third powers of what is multiplied (N3, Lacroix et al. 2018), `kinds` the loss of telling the
-    relation between two entities (Chen et al., "Relation Prediction as an Auxiliary Training Objective", 2021), `rate`
-    is Adagrad's. Training stops after `epochs`, or when the mean reciprocal rank of validation triples, looked at every
-    `look` epochs, has not grown for `patience` looks.
+    relation between two entities (Chen et al., "Relation Prediction as an Auxiliary Training Objective", 2021). `rate`
+    is Adagrad's, of vectors that are learned one by one, `shared_rate` Adam's, of what all entities share. Training
+    stops after `epochs`, or when the mean reciprocal rank of validation triples, looked at every `look` epochs, has not
+    grown for `patience` looks.
     """
 
     width: int = 500
     batch: int = 1_000
     rate: float = 0.1
+    shared_rate: float = 0.003
     penalty: float = 0.01
     kinds: float = 0.0
     smoothing: float = 0.0
@@ -34,25 +39,50 @@ class LinkSettings:
 
 
 class LinkNetwork(nn.Module):
-    """Vectors of entities, and a scorer of twice as many relations as there are: the second half asks for heads."""
+    """Vectors of entities, and a scorer of twice as many relations as there are: the second half asks for heads.
 
-    def __init__(self, entities: int, relations: int, scorer: str, width: int) -> None:
+    `features` {view: (entities, width)} are encodings of what is known of entities, see `Entities`; without them, each
+    has a vector of its own alone.
+    """
+
+    def __init__(
+        self,
+        entities: int,
+        relations: int,
+        scorer: str,
+        width: int,
+        features: Mapping[str, torch.Tensor] | None = None,
+        *,
+        structure: bool = True,
+        operator: str = OPERATOR,
+    ) -> None:
         super().__init__()
-        self.name = scorer
+        self.name, self.structure, self.operator = scorer, structure, operator
         self.scorer: Scorer = registry.build("scorers", scorer, relations=2 * relations, width=width)
         spread = self.scorer.entity_width**-0.5 if self.scorer.near else SPREAD
-        self.entities = embedding(entities, self.scorer.entity_width, spread)
+        self.entities = Entities(
+            entities, self.scorer.entity_width, spread, features, structure=structure, operator=operator
+        )
 
-    def vectors(self) -> torch.Tensor:
-        """Vectors (entities, entity width) of all entities."""
-        return self.entities.weight
+    def spec(self) -> dict[str, Any]:
+        """Plain values that build it anew."""
+        held = self.entities
+        widths = {view: getattr(held, f"view_{place}").shape[1] for place, view in enumerate(held.views)}
+        plain = {"scorer": self.name, "width": self.scorer.width, "structure": self.structure}
+        return {**plain, "operator": self.operator, "views": widths}
 
     def loss(self, queries: torch.Tensor, answers: torch.Tensor, settings: LinkSettings) -> torch.Tensor:
-        """Cross entropy of the right answer among all entities, of the relation among all, and the penalty."""
-        every = self.vectors()
+        """Cross entropy of the right answer among all entities, of the relation among all, and the penalty.
+
+        Entities that no training triple has are no rivals: nothing says that they are wrong.
+        """
+        every, seen = self.entities(), self.entities.seen
         heads, tails, kinds = every[queries[:, 0]], every[answers], queries[:, 1]
         scores = self.scorer.score(self.scorer.query(heads, kinds), every)
-        found = nn.functional.cross_entropy(scores, answers, label_smoothing=settings.smoothing)
+        if not bool(seen.all()):
+            scores = scores.masked_fill(~seen, float("-inf"))
+        smoothing = settings.smoothing if bool(seen.all()) else 0.0
+        found = nn.functional.cross_entropy(scores, answers, label_smoothing=smoothing)
         if settings.kinds:
             found = found + settings.kinds * nn.functional.cross_entropy(self.scorer.kinds(heads, tails), kinds)
         if settings.penalty:
@@ -63,5 +93,11 @@ class LinkNetwork(nn.Module):
     @torch.inference_mode()
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Scores (rows, entities) of queries (rows, 2): entity, and relation or reciprocal relation."""
-        every, asked = self.vectors(), torch.from_numpy(queries)
+        every, asked = self.entities(), torch.from_numpy(queries)
         return self.scorer.score(self.scorer.query(every[asked[:, 0]], asked[:, 1]), every).numpy()
+
+    @torch.inference_mode()
+    def scores_of(self, features: Mapping[str, torch.Tensor], kinds: np.ndarray) -> np.ndarray:
+        """The same of entities outside of the graph, by what views (rows, width) say of them; relations (rows,)."""
+        heads = self.entities.told(features)
+        return self.scorer.score(self.scorer.query(heads, torch.from_numpy(kinds)), self.entities()).numpy()

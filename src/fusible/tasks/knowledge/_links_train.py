@@ -27,13 +27,14 @@ def train(
     asked, right = (torch.from_numpy(part) for part in both_ways(triples, relations))
     best, seen, state = -1.0, [], None
     with seeded(seed):
-        optimizer = torch.optim.Adagrad(network.parameters(), lr=settings.rate)
+        optimizers = _optimizers(network, settings)
         for epoch in range(1, settings.epochs + 1):
             network.train()
             for rows in torch.split(torch.randperm(len(asked)), settings.batch):
-                optimizer.zero_grad(set_to_none=True)
+                network.zero_grad(set_to_none=True)
                 network.loss(asked[rows], right[rows], settings).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                for optimizer in optimizers:
+                    optimizer.step()
             if watch is None or (epoch % settings.look and epoch < settings.epochs):
                 continue
             network.eval()
@@ -46,6 +47,15 @@ def train(
         network.load_state_dict(state)
     network.eval()
     return seen
+
+
+def _optimizers(network: LinkNetwork, settings: LinkSettings) -> list[torch.optim.Optimizer]:
+    """Adagrad for vectors that are learned one by one, of which a batch moves few; Adam for what all rows share."""
+    tables = {id(part.weight) for part in network.modules() if isinstance(part, torch.nn.Embedding)}
+    alone = [part for part in network.parameters() if id(part) in tables]
+    shared = [part for part in network.parameters() if id(part) not in tables]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adagrad(alone, lr=settings.rate)]
+    return [*found, torch.optim.Adam(shared, lr=settings.shared_rate)] if shared else found
 
 
 def ranked(score: Callable[[np.ndarray], np.ndarray], triples: np.ndarray, known: Known, relations: int) -> np.ndarray:

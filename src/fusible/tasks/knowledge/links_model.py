@@ -17,8 +17,10 @@ from fusible import registry
 from fusible.errors import ConfigError, ModelFormatError
 from fusible.evaluation.links import Known
 from fusible.tasks import pack
-from fusible.tasks.folder import FORMAT, check_model, opened, store
+from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
 from fusible.tasks.knowledge._links_network import LinkNetwork
+from fusible.tasks.knowledge._links_views import Told
+from fusible.tasks.knowledge._links_weights import pooled
 
 KEY = "links"
 MOST = 50_000_000
@@ -29,33 +31,54 @@ MOST = 50_000_000
 class LinkModel:
     """Answers what an entity is linked to; by `fit_links`, or from a folder by `load_links`.
 
-    `triples` int64 (rows, 3) are what is known: places in `entities` and `relations`.
+    `triples` int64 (rows, 3) are what is known: places in `entities` and `relations`. `networks` are one, or that of
+    structure and that of views, whose say has a weight per relation (`weights`). `stranger` answers for entities that
+    no training triple has, by their views; `told` is how these are encoded. Both are there where a table told of
+    entities.
     """
 
-    network: LinkNetwork
+    networks: tuple[LinkNetwork, ...]
     entities: tuple[str, ...]
     relations: tuple[str, ...]
     triples: np.ndarray
+    weights: np.ndarray | None = None
+    stranger: LinkNetwork | None = None
+    told: Told | None = None
     info: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of what entities are known by beside their links."""
+        return () if self.told is None else tuple(view.name for view in self.told.views)
+
     def predict(
-        self, relation: str, *, head: str | None = None, tail: str | None = None, k: int = 10, known: bool = False
+        self,
+        relation: str,
+        *,
+        head: str | Mapping[str, Any] | None = None,
+        tail: str | Mapping[str, Any] | None = None,
+        k: int = 10,
+        known: bool = False,
     ) -> pd.DataFrame:
         """The likeliest tails of a head, or heads of a tail: `entity`, `score` and whether the graph says so (`known`).
 
-        Scores are the network's log-odds against all entities. What the graph says already is left out unless `known`
-        asks for it. Raises `ConfigError` for names that the graph lacks, with near ones.
+        Head or tail is the name of an entity, or cells {column: value} that tell of one outside of the graph, as the
+        table of entities did. Scores are log-probabilities among all entities. What the graph says already is left out
+        unless `known` asks for it. Raises `ConfigError` for names that the graph lacks, with near ones.
         """
         if (head is None) == (tail is None):
             raise ConfigError("links: give the head or the tail, not both; the other one is what is looked for")
         if k < 1:
             raise ConfigError(f"links: k = {k}, expected a whole number of at least 1")
-        entity = self._place("entity", self.entities, head if head is not None else str(tail))
-        kind = self._place("relation", self.relations, relation)
-        query = np.array([[entity, kind if tail is None else kind + len(self.relations)]])
-        scores = self.scores(query)[0]
-        said = np.zeros(len(scores), bool)
-        said[Known(self.triples, len(self.relations)).answers(query)[1]] = True
+        kind = self._place("relation", self.relations, relation) + (len(self.relations) if head is None else 0)
+        asked = tail if head is None else head
+        said = np.zeros(len(self.entities), bool)
+        if isinstance(asked, str):
+            query = np.array([[self._place("entity", self.entities, asked), kind]])
+            scores = self.scores(query)[0]
+            said[Known(self.triples, len(self.relations)).answers(query)[1]] = True
+        else:
+            scores = self._scores_of(dict(asked or {}), kind)
         order = np.argsort(-scores, kind="stable")
         order = order[known | ~said[order]][:k]
         names = [self.entities[place] for place in order]
@@ -63,18 +86,41 @@ class LinkModel:
 
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Log-probabilities (rows, entities) of queries (rows, 2): entity, and relation, or relation + relations."""
-        raw = torch.from_numpy(self.network.scores(queries))
-        return np.asarray(raw.log_softmax(dim=1).numpy())
+        found = log_chances(self.networks[0].scores(queries))
+        if self.weights is not None:
+            found = pooled(found, log_chances(self.networks[1].scores(queries)), self.weights[queries[:, 1]])
+            found = log_chances(found)
+        strange = ~self.networks[0].entities.seen.numpy()[queries[:, 0]]
+        if self.stranger is not None and strange.any():
+            found[strange] = log_chances(self.stranger.scores(queries[strange]))
+        return found
+
+    def _scores_of(self, cells: dict[str, Any], kind: int) -> np.ndarray:
+        """Log-probabilities (entities,) of what an entity that only its cells tell of is linked to."""
+        if self.told is None or self.stranger is None:
+            raise ConfigError("links: this model knows entities by their links alone; name one, or fit with a table")
+        names = [column.name for column in self.told.columns]
+        if unknown := sorted(set(cells) - set(names)):
+            raise ConfigError(f"links: no column {unknown[0]!r}; entities are told by {', '.join(names)}")
+        row = pd.DataFrame([{**dict.fromkeys(names), **cells}])
+        return np.asarray(log_chances(self.stranger.scores_of(self.told.encode(row), np.array([kind])))[0])
 
     def save(self, folder: str | Path) -> Path:
         """Write the model's folder of plain files, whole or not at all."""
         place, packer = check_model(Path(folder)), pack.Packer()
-        packer.arrays(KEY, self.network)
+        networks = (*self.networks, *(() if self.stranger is None else (self.stranger,)))
+        for number, network in enumerate(networks):
+            packer.arrays(f"{KEY}{number}", network)
         packer.packed.arrays[f"{KEY}.triples"] = torch.from_numpy(self.triples.astype(np.int64))
+        if self.weights is not None:
+            packer.packed.arrays[f"{KEY}.weights"] = torch.from_numpy(self.weights)
         names = {"entities": self.entities, "relations": self.relations}
         packer.packed.learned |= {name: json.dumps(list(held), ensure_ascii=False) for name, held in names.items()}
-        plain = {"scorer": self.network.name, "width": self.network.scorer.width}
-        config = {"format": FORMAT, KEY: plain, "encoders": {}, "info": self.info}
+        plain: dict[str, Any] = {"networks": [network.spec() for network in networks], "told": None}
+        if self.told is not None:
+            keys = {view: packer.encoder(encoder) for view, encoder in self.told.encoders.items()}
+            plain["told"] = {**schema_config(self.told.columns, self.told.views), "encoders": keys}
+        config = {"format": FORMAT, KEY: plain, "encoders": packer.packed.encoders, "info": self.info}
         return store(place, config, packer.packed, _card(self))
 
     def _place(self, what: str, names: tuple[str, ...], name: str) -> int:
@@ -96,13 +142,49 @@ def load_links(folder: str | Path) -> LinkModel:
         if not isinstance(plain, Mapping):
             raise ModelFormatError(f"{place}: holds no link model; make one with `fusible graph fit`")
         entities, relations = (_names(parts, name) for name in ("entities", "relations"))
-        scorer, width = str(plain["scorer"]), plain["width"]
-        registry.get("scorers", scorer)
         triples = parts.arrays.pop(f"{KEY}.triples").numpy()
         _check(triples, len(entities), len(relations))
-        network = pack.unpack_module(parts, KEY, lambda: LinkNetwork(len(entities), len(relations), scorer, int(width)))
-        assert isinstance(network, LinkNetwork)
-        return LinkModel(network.eval(), entities, relations, triples, dict(config["info"]))
+        sizes = len(entities), len(relations)
+        networks = tuple(_network(parts, number, spec, *sizes) for number, spec in enumerate(plain["networks"]))
+        weights = parts.arrays.pop(f"{KEY}.weights", None)
+        own = 1 if weights is None else 2
+        if len(networks) != own + (plain["told"] is not None) or (weights is not None and len(weights) != 2 * sizes[1]):
+            raise ModelFormatError(f"{place}: {len(networks)} networks do not go with the rest of the model")
+        info, held = dict(config["info"]), None if weights is None else weights.numpy()
+        if plain["told"] is None:
+            return LinkModel(networks, entities, relations, triples, held, info=info)
+        built = pack.unpack_encoders(parts)
+        columns, views = schema_of(plain["told"])
+        told = Told({}, views, columns, {view: built[key] for view, key in plain["told"]["encoders"].items()})
+        return LinkModel(networks[:own], entities, relations, triples, held, networks[own], told, info)
+
+
+def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities: int, relations: int) -> LinkNetwork:
+    """One network by its description; names must be registered, shapes as its parts have them."""
+    registry.get("scorers", str(spec["scorer"]))
+    registry.get("fusion", str(spec["operator"]))
+    widths = {str(view): int(width) for view, width in spec["views"].items()}
+
+    def build() -> LinkNetwork:
+        features = {view: torch.zeros(entities, width) for view, width in widths.items()}
+        return LinkNetwork(
+            entities,
+            relations,
+            str(spec["scorer"]),
+            int(spec["width"]),
+            features,
+            structure=bool(spec["structure"]),
+            operator=str(spec["operator"]),
+        )
+
+    network = pack.unpack_module(parts, f"{KEY}{number}", build)
+    assert isinstance(network, LinkNetwork)
+    return network
+
+
+def log_chances(scores: np.ndarray) -> np.ndarray:
+    """Log-probabilities (rows, entities) of scores."""
+    return np.asarray(torch.from_numpy(scores).log_softmax(dim=1).numpy())
 
 
 def _names(parts: pack.Packed, name: str) -> tuple[str, ...]:
@@ -127,4 +209,4 @@ def _card(model: LinkModel) -> str:
     score = model.info.get("mrr")
     said = f"\nMean reciprocal rank on test triples: {score:.4g}\n" if isinstance(score, float) else ""
     sizes = f"{len(model.entities)} entities, {len(model.relations)} relations, {len(model.triples)} triples"
-    return f"# Fusible link model: {model.network.name}\n\n{sizes}\n{said}"
+    return f"# Fusible link model: {model.networks[0].name}\n\n{sizes}\n{said}"

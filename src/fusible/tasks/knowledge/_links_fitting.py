@@ -1,0 +1,113 @@
+"""One graph whose candidates are trained and measured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from time import process_time
+from typing import Any
+
+import numpy as np
+import torch
+
+from fusible.data.graph import Graph
+from fusible.evaluation.links import Known, both_ways, per_triple, ranks
+from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
+from fusible.tasks.knowledge._links_train import BLOCK, ranked, train
+from fusible.tasks.knowledge._links_views import Told
+from fusible.tasks.knowledge._links_weights import fit_weights, pooled
+from fusible.tasks.knowledge.links_model import log_chances
+from fusible.tasks.knowledge.links_result import LinkRow
+from fusible.training.loop import seeded
+
+METRIC = "mrr"
+FREQUENT = "most frequent"
+MOST_QUERIES = 4_000
+"""Validation queries that weights of relations are learned on, at most."""
+
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+class Fitting:
+    """What is learned of one graph, and of what a table `told` of its entities where there is one."""
+
+    def __init__(self, graph: Graph, settings: LinkSettings, seed: int, told: Told | None = None) -> None:
+        self.graph, self.settings, self.seed, self.told = graph, settings, seed, told
+        self.relations = len(graph.relations)
+        self.known = Known(graph.triples, self.relations)
+
+    def trained(
+        self, scorer: str, penalty: float, *, structure: bool = True, views: bool = False
+    ) -> tuple[LinkRow, LinkNetwork]:
+        """Train a scorer of entities that are learned one by one, made of their views, or both."""
+        began, settings = process_time(), replace(self.settings, penalty=penalty)
+        features = self.told.features if views and self.told is not None else None
+        size = len(self.graph.entities)
+        with seeded(self.seed):
+            network = LinkNetwork(size, self.relations, scorer, settings.width, features, structure=structure)
+        seen = np.unique(self.graph.part("train")[:, [0, 2]])
+        network.entities.seen[:] = torch.from_numpy(np.isin(np.arange(size), seen))
+        train(
+            network,
+            self.graph.part("train"),
+            self.relations,
+            settings,
+            self.seed,
+            lambda: self.valid(network.scores),
+        )
+        name = scorer + (("+views" if structure else ":views") if views else "")
+        row = self.row(name, "scorer", network.scores, asdict(settings))
+        row.parameters = sum(part.numel() for part in network.parameters())
+        row.cpu_seconds = process_time() - began
+        return row, network
+
+    def weighted(self, structure: LinkNetwork, views: LinkNetwork) -> tuple[LinkRow, np.ndarray]:
+        """Both networks' say, that of views with a weight per relation; its validation score is out of fold."""
+        began = process_time()
+        queries, answers = both_ways(self.graph.part("valid"), self.relations)
+        some = np.sort(np.random.default_rng(self.seed).permutation(len(queries))[:MOST_QUERIES])
+        queries, answers = queries[some], answers[some]
+        ours, theirs = (self._log_chances(network.scores, queries) for network in (structure, views))
+        weights, held = fit_weights(ours, theirs, queries[:, 1], answers, 2 * self.relations, self.seed)
+
+        def score(asked: np.ndarray) -> np.ndarray:
+            ours, theirs = (log_chances(network.scores(asked)) for network in (structure, views))
+            return pooled(ours, theirs, weights[asked[:, 1]])
+
+        row = self.row(f"{structure.name}:weighted", "scorer", score, {"weights": float(weights.mean())})
+        row.valid = float((1 / ranks(pooled(ours, theirs, held), queries, answers, self.known)).mean())
+        row.cpu_seconds = process_time() - began
+        return row, weights
+
+    def strange(self, network: LinkNetwork) -> float:
+        """Mean reciprocal rank on validation triples as if nothing were known of who is asked about but its views."""
+        assert self.told is not None
+        features = self.told.features
+
+        def score(queries: np.ndarray) -> np.ndarray:
+            asked = torch.from_numpy(queries[:, 0])
+            return network.scores_of({view: values[asked] for view, values in features.items()}, queries[:, 1])
+
+        return self.valid(score)
+
+    def frequent(self) -> LinkRow:
+        """What leads from a relation most often, whatever the entity: the baseline that any scorer must beat."""
+        heads, kinds, tails = self.graph.part("train").T
+        counts = np.zeros((2 * self.relations, len(self.graph.entities)))
+        np.add.at(counts, (kinds, tails), 1)
+        np.add.at(counts, (kinds + self.relations, heads), 1)
+        return self.row(FREQUENT, "baseline", lambda queries: counts[queries[:, 1]], {})
+
+    def row(self, name: str, kind: str, score: Score, settings: dict[str, Any]) -> LinkRow:
+        """Measure a candidate on validation and test triples."""
+        values = per_triple(ranked(score, self.graph.part("test"), self.known, self.relations))
+        return LinkRow(name, kind, self.valid(score), {}, settings, values=values)
+
+    def valid(self, score: Score) -> float:
+        """Mean reciprocal rank on validation triples."""
+        return float(per_triple(ranked(score, self.graph.part("valid"), self.known, self.relations))[METRIC].mean())
+
+    @staticmethod
+    def _log_chances(score: Score, queries: np.ndarray) -> np.ndarray:
+        parts = [log_chances(score(queries[start : start + BLOCK])) for start in range(0, len(queries), BLOCK)]
+        return np.concatenate(parts)
