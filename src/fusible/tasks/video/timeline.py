@@ -126,8 +126,8 @@ def runs(labels: list[str | None], scores: np.ndarray, edges: np.ndarray, lane: 
 
     `edges` (steps + 1,): where steps begin and end, in seconds; a run's score is the mean of its steps' `scores`.
 
-    >>> runs(["a", "a", None], np.array([0.5, 0.7, 0.1]), np.arange(4.0), "sight")
-    [Entry(lane='sight', start=0.0, end=2.0, label='a', score=0.6)]
+    >>> [(one.start, one.end, one.label) for one in runs(["a", "a", None], np.ones(3), np.arange(4.0), "sight")]
+    [(0.0, 2.0, 'a')]
     """
     found: list[Entry] = []
     start = 0
