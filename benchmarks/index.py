@@ -40,7 +40,7 @@ def main() -> None:
 
     benchmark = Benchmark("index", arguments(__doc__))
     if not HAS_USEARCH:
-        print("without usearch, which is not installed: pip install 'fusible[bench]'")
+        print("without usearch, which is not installed: pip install 'fusible[bench]'", file=sys.stderr)
     args = benchmark.arguments
     real, copies, asked = (500, 12, 50) if args.quick else (100_000, 10, 1_000)
     if args.quick:
