@@ -106,64 +106,69 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Learn events from labelled spans (--spans), or labels of whole clips (--target); then `video analyze --model`."""
-    import fusible
-    from fusible.apps.progress import RichProgress
-
-    shared: dict[str, Any] = {
-        "seed": seed,
-        "device": device,
-        "progress": RichProgress(),
-        "command": context.obj or "",
-        "output": output,
-    }
-    of_spans: dict[str, Any] = {
-        "start": start,
-        "end": end,
-        "label": label,
-        "sound": sound,
-        "view": view,
-        "picture": picture,
-    }
-    of_spans |= {"operator": operator, "rate": rate, "updates": updates, "width": width}
-    of_clips = {"strategy": strategy, "encoder": encoder, "metric": metric, "workers": workers, "cache": cache}
+    shared: dict[str, Any] = {"seed": seed, "device": device, "command": context.obj or "", "output": output}
+    named = {"file": file, "start": start, "end": end, "label": label, "sound": sound, "transcript": transcript}
+    of_spans: dict[str, Any] = {"view": view, "picture": picture, "operator": operator, "rate": rate}
+    of_spans |= {"updates": updates, "width": width}
+    of_clips: dict[str, Any] = {"strategy": strategy, "encoder": encoder, "metric": metric}
+    of_clips |= {"workers": workers, "cache": cache}
     if spans is not None and target is None:
         _refuse(of_clips, "--spans")
-        columns = {"file": file, "start": start, "end": end, "label": label, "sound": sound, "transcript": transcript}
-        told: dict[str, Any] = {
-            name: value for name, value in {"picture": picture, "operators": operator}.items() if value is not None
-        }
-        with quiet_stdout(json):
-            events = fusible.fit_events(
-                spans,
-                data,
-                columns={name: column for name, column in columns.items() if column is not None},
-                views=view,
-                rate=rate,
-                design=_design(updates, width),
-                **told,
-                **shared,
-            )
-        _show_events(events, output, json)
+        _learn_events(spans, data, named, of_spans, shared, json)
     elif target is not None and spans is None:
-        _refuse(of_spans, "--target")
-        with quiet_stdout(json):
-            study = fusible.fit_clips(
-                data,
-                target,
-                file=file,
-                transcript=transcript,
-                strategies=strategy,
-                encoders=options.parse_encoders(encoder),
-                metric=metric,
-                workers=workers,
-                cache=cache,
-                **shared,
-            )
-        _show_clips(study, output, json)
+        _refuse({name: named[name] for name in ("start", "end", "label", "sound")} | of_spans, "--target")
+        _learn_clips(data, target, named, of_clips, shared, json)
     else:
         raise ConfigError(
             "video fit: expected --spans TABLE, to learn events, or --target COL, to learn labels of clips"
         )
+
+
+def _learn_events(
+    spans: Path, data: str, named: dict[str, str | None], given: dict[str, Any], shared: dict[str, Any], json: bool
+) -> None:
+    """Learn events, and show what came of it."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    ways = {"picture": given["picture"], "operators": given["operator"]}
+    with quiet_stdout(json):
+        events = fusible.fit_events(
+            spans,
+            data,
+            columns={name: column for name, column in named.items() if column is not None},
+            views=given["view"],
+            rate=given["rate"],
+            design=_design(given["updates"], given["width"]),
+            progress=RichProgress(),
+            **{name: value for name, value in ways.items() if value is not None},
+            **shared,
+        )
+    _show_events(events, shared["output"], json)
+
+
+def _learn_clips(
+    data: str, target: str, named: dict[str, str | None], given: dict[str, Any], shared: dict[str, Any], json: bool
+) -> None:
+    """Learn labels of clips, and show what came of it."""
+    import fusible
+    from fusible.apps.progress import RichProgress
+
+    with quiet_stdout(json):
+        study = fusible.fit_clips(
+            data,
+            target,
+            file=named["file"],
+            transcript=named["transcript"],
+            strategies=given["strategy"],
+            encoders=options.parse_encoders(given["encoder"]),
+            metric=given["metric"],
+            workers=given["workers"],
+            cache=given["cache"],
+            progress=RichProgress(),
+            **shared,
+        )
+    _show_clips(study, shared["output"], json)
 
 
 def _refuse(given: dict[str, Any], mode: str) -> None:

@@ -26,7 +26,7 @@ from fusible.tasks.video.timeline import (
 TITLES = {SHOT: "Shots", SIGHT: "Seen", OBJECT: "Objects", SOUND: "Heard", WORDS: "Said"}
 TITLES |= {TAG: "Tags", EVENT: "Events", MOMENT: "Moments"}
 ROWS = {SHOT: 1, SIGHT: 5, OBJECT: 5, SOUND: 4, WORDS: 2, TAG: 4, EVENT: 4, MOMENT: 1}
-LABELLED = {SIGHT: "Seen", OBJECT: "Objects", SOUND: "Heard", TAG: "Tags", EVENT: "Events"}
+LABELLED = {lane: TITLES[lane] for lane in (SIGHT, OBJECT, SOUND, TAG, EVENT)}
 """Lanes whose labels have colours, and what they are called on the page."""
 TONES = 8
 MOST_DRAWN = 20_000

@@ -91,7 +91,7 @@ def fit_links(
     model = LinkModel(networks, held.entities, held.relations, held.triples, weights, stranger, told, info)
     sizes = {"entities": len(held.entities), "relations": len(held.relations)}
     sizes |= {part: len(held.parts[part]) for part in held.parts}
-    return Links(METRIC, row.name, rows, sizes, gain, list(held.problems), [], model, seed)
+    return Links(METRIC, row.name, rows, sizes, gain, list(held.problems), model, seed)
 
 
 Trial = tuple[LinkRow, tuple[LinkNetwork, ...], np.ndarray | None]

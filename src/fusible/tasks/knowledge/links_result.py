@@ -42,7 +42,6 @@ class Links:
     sizes: dict[str, int]
     difference: Difference
     problems: list[Problem]
-    notes: list[str]
     model: LinkModel
     seed: int = 0
 

@@ -77,7 +77,7 @@ def fit_importance(
     step, encoder, device, progress
         As in `fusible.analyze_video`.
     transcripts : mapping, optional
-        {file: its transcript}, by the files' names in the table's order of folders.
+        {file: its transcript}, files by their paths as they are read.
 
     Raises
     ------
