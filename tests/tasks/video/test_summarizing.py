@@ -30,6 +30,17 @@ def test_the_summary_is_written_with_its_sound_and_its_storyboard(path, tmp_path
     assert [span["start"] for span in plain["spans"]] == [start for start, _ in found.summary.spans]
 
 
+def test_folders_of_what_is_written_are_made_or_refused(path, tmp_path):
+    summarize_film(path, tmp_path / "new" / "short.mp4", board=tmp_path / "other" / "board.png")
+    assert (tmp_path / "new" / "short.mp4").is_file()
+    assert (tmp_path / "other" / "board.png").is_file()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="expected a file to write, got a folder"):
+        summarize_film("absent.mp4", board=tmp_path)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        summarize_film("absent.mp4", tmp_path / "file" / "short.mp4")
+
+
 def test_the_summary_is_made_of_whole_segments(path):
     found = summarize_film(path, ratio=0.4)
     bounds = set(found.analysis.segments.ravel().tolist())

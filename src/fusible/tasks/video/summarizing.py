@@ -91,6 +91,9 @@ def summarize_film(
         raise ConfigError(f"video: expected to choose by {' or '.join(get_args(Choice))}, got {choose!r}")
     if importance is not None:
         check_alike(importance, given.get("step", STEP), given.get("encoder", ENCODER))
+    for place in (output, board):
+        if place is not None:
+            _check(Path(place))
     analysis = analyze_film(file, **given)
     important = analysis.importance if importance is None else importance.importance(analysis)
     if query is not None and retriever is not None:
@@ -104,6 +107,16 @@ def summarize_film(
     media = Media("file", -1, path=str(file))
     written = None if output is None else write_film(media, summary.spans, output)
     return Summarized(summary, analysis, written)
+
+
+def _check(place: Path) -> None:
+    """Refuse, before a film is read, a file that cannot be written; its folder is made."""
+    if place.is_dir():
+        raise ConfigError(f"{place}: expected a file to write, got a folder; name a file in it")
+    try:
+        place.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{place}: cannot be written ({error.strerror}); choose another path") from None
 
 
 def _about(analysis: Analysis, important: np.ndarray, query: str, retriever: Retriever, encoder: str) -> np.ndarray:
