@@ -8,6 +8,7 @@ import torch
 from fusible.data.graph import read_graph
 from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryError, SchemaError
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
+from fusible.tasks.knowledge._links_train import Asked
 from fusible.tasks.knowledge._links_weights import fit_weights
 from fusible.tasks.knowledge.links import FREQUENT, fit_links
 from fusible.tasks.knowledge.links_model import load_links, log_chances
@@ -121,6 +122,47 @@ def test_a_penalty_and_relations_are_part_of_the_loss():
     assert weighed - bare == pytest.approx(0.5 * cubes.item() / 2, rel=1e-4)
     right = torch.nn.functional.cross_entropy(network.scorer.kinds(heads, tails), queries[:, 1]).item()
     assert told - bare == pytest.approx(2 * right, rel=1e-4)
+
+
+@pytest.mark.parametrize("scorer", ["complex", "rotate"])
+def test_a_query_with_several_answers_is_scored_once_and_weighs_as_often_as_it_is_asked(scorer):
+    torch.manual_seed(0)
+    network = LinkNetwork(6, 2, scorer, 3)
+    torch.nn.init.normal_(network.entities.own.weight)
+    settings = LinkSettings(penalty=0.3, kinds=0.5, smoothing=0.1)
+    queries, answers, counts = torch.tensor([[0, 1], [3, 2]]), torch.tensor([4, 2, 4, 1]), torch.tensor([3, 1])
+    found = []
+    for given in ((queries, answers, settings, counts), (queries.repeat_interleave(counts, 0), answers, settings)):
+        network.zero_grad()
+        loss = network.loss(*given)
+        loss.backward()
+        found.append([loss.detach(), *(parameter.grad.clone() for parameter in network.parameters())])
+    for once, often in zip(*found, strict=True):
+        torch.testing.assert_close(once, often, rtol=1e-4, atol=1e-6)
+
+
+def test_smoothing_is_that_of_torch():
+    torch.manual_seed(0)
+    network = LinkNetwork(6, 2, "distmult", 3)
+    torch.nn.init.normal_(network.entities.own.weight)
+    queries, answers = torch.tensor([[0, 1], [3, 2]]), torch.tensor([4, 2])
+    scores = torch.from_numpy(network.scores(queries.numpy()))
+    expected = torch.nn.functional.cross_entropy(scores, answers, label_smoothing=0.2).item()
+    assert network.loss(queries, answers, LinkSettings(penalty=0, smoothing=0.2)).item() == pytest.approx(expected)
+
+
+def test_batches_hold_every_triple_both_ways_once():
+    triples = np.array([[0, 0, 1], [0, 0, 2], [0, 0, 3], [4, 1, 3], [2, 1, 2]])
+    found, sizes = [], []
+    for queries, answers, counts in Asked(triples, 2).batches(3):
+        asked = queries.repeat_interleave(counts, 0)
+        found += torch.cat([asked, answers[:, None]], 1).tolist()
+        sizes.append(len(answers))
+        assert len(queries.unique(dim=0)) == len(queries)
+    expected = [[h, r, t] for h, r, t in triples.tolist()] + [[t, r + 2, h] for h, r, t in triples.tolist()]
+    assert sorted(found) == sorted(expected)
+    assert len(sizes) > 1
+    assert max(sizes) <= 3 + 2  # whole queries: the last one may go over
 
 
 def test_what_cannot_be_learned_from_is_refused(tmp_path, graph):

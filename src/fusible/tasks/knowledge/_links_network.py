@@ -20,7 +20,8 @@ class LinkSettings:
     """How links are learned.
 
     `penalty` weighs the third powers of what is multiplied (N3, Lacroix et al. 2018), `kinds` the loss of telling the
-    relation between two entities (Chen et al., "Relation Prediction as an Auxiliary Training Objective", 2021). `rate`
+    relation between two entities (Chen et al., "Relation Prediction as an Auxiliary Training Objective", 2021). A step
+    takes about `batch` triples, either way counted, of whole queries: all that an entity and a relation lead to. `rate`
     is Adagrad's, of vectors that are learned one by one, `shared_rate` Adam's, of what all entities share. Training
     stops after `epochs`, or when the mean reciprocal rank of validation triples, looked at every `look` epochs, has not
     grown for `patience` looks.
@@ -71,23 +72,49 @@ class LinkNetwork(nn.Module):
         plain = {"scorer": self.name, "width": self.scorer.width, "structure": self.structure}
         return {**plain, "operator": self.operator, "views": widths}
 
-    def loss(self, queries: torch.Tensor, answers: torch.Tensor, settings: LinkSettings) -> torch.Tensor:
+    def loss(
+        self,
+        queries: torch.Tensor,
+        answers: torch.Tensor,
+        settings: LinkSettings,
+        counts: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Cross entropy of the right answer among all entities, of the relation among all, and the penalty.
 
-        Entities that no training triple has are no rivals: nothing says that they are wrong.
+        Of queries (rows, 2), `counts` (rows,) says how many of the answers (triples,), in order, are each one's; one
+        each where it is not given. However many a query has, all entities are scored for it once: the result is that of
+        asking once per answer, the mean over triples. Entities that no training triple has are no rivals: nothing says
+        that they are wrong.
         """
-        every, seen = self.entities(), self.entities.seen
-        heads, tails, kinds = every[queries[:, 0]], every[answers], queries[:, 1]
-        scores = self.scorer.score(self.scorer.query(heads, kinds), every)
-        if not bool(seen.all()):
-            scores = scores.masked_fill(~seen, float("-inf"))
-        smoothing = settings.smoothing if bool(seen.all()) else 0.0
-        found = nn.functional.cross_entropy(scores, answers, label_smoothing=smoothing)
+        every, kinds = self.entities(), queries[:, 1]
+        counts = torch.ones_like(kinds) if counts is None else counts
+        asked, share = torch.arange(len(queries)).repeat_interleave(counts), counts / len(answers)
+        few, places, times = answers.unique(return_inverse=True, return_counts=True)
+        # one gather, for the gradient of each is a table of all entities
+        heads, tails = every.index_select(0, torch.cat([queries[:, 0], few])).split([len(queries), len(few)])
+        found = self._answered(self.scorer.score(self.scorer.query(heads, kinds), every), asked, answers, settings)
         if settings.kinds:
-            found = found + settings.kinds * nn.functional.cross_entropy(self.scorer.kinds(heads, tails), kinds)
+            told = self.scorer.kinds(heads.index_select(0, asked), tails.index_select(0, places))
+            found = found + settings.kinds * nn.functional.cross_entropy(told, kinds[asked])
         if settings.penalty:
-            parts = self.scorer.factors(heads, kinds, tails)
-            found = found + settings.penalty * sum((part**3).sum() for part in parts) / len(queries)
+            weights = (share, share, times / len(answers))
+            for part, weight in zip(self.scorer.factors(heads, kinds, tails), weights, strict=True):
+                found = found + settings.penalty * ((part**3).sum(dim=1) * weight).sum()
+        return found
+
+    def _answered(
+        self, scores: torch.Tensor, asked: torch.Tensor, answers: torch.Tensor, settings: LinkSettings
+    ) -> torch.Tensor:
+        """Cross entropy of answers (triples,) by scores (rows, entities) of the rows that they were `asked` in."""
+        seen = self.entities.seen
+        strange = not bool(seen.all())
+        if strange:
+            scores = scores.masked_fill(~seen, float("-inf"))
+        chances = scores.log_softmax(dim=1)
+        found = -chances[asked, answers].mean()
+        if settings.smoothing and not strange:
+            even = -chances.mean(dim=1)[asked].mean()
+            found = (1 - settings.smoothing) * found + settings.smoothing * even
         return found
 
     @torch.inference_mode()

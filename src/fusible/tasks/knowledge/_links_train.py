@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -15,6 +15,27 @@ BLOCK = 500
 """Queries that are ranked at a time."""
 
 
+class Asked:
+    """What triples (rows, 3) ask, each query (entity, relation or reciprocal relation) once, with all its answers."""
+
+    def __init__(self, triples: np.ndarray, relations: int) -> None:
+        queries, answers = both_ways(triples, relations)
+        distinct, place, counts = np.unique(queries, axis=0, return_inverse=True, return_counts=True)
+        ordered = answers[np.argsort(place.ravel(), kind="stable")]
+        self.queries, self.answers, self.counts = (torch.from_numpy(part) for part in (distinct, ordered, counts))
+        self.starts = self.counts.cumsum(0) - self.counts
+
+    def batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """Queries (rows, 2) in random order, their answers, and how many each has; about `size` answers at a time."""
+        order = torch.randperm(len(self.queries))
+        ends = self.counts[order].cumsum(0)
+        for rows in order.split(((ends - 1) // size).unique_consecutive(return_counts=True)[1].tolist()):
+            counts = self.counts[rows]
+            first = self.starts[rows] - (counts.cumsum(0) - counts)
+            places = first.repeat_interleave(counts) + torch.arange(int(counts.sum()))
+            yield self.queries[rows], self.answers[places], counts
+
+
 def train(
     network: LinkNetwork,
     triples: np.ndarray,
@@ -24,15 +45,15 @@ def train(
     watch: Callable[[], float] | None = None,
 ) -> list[float]:
     """Train on triples (rows, 3); with `watch`, the best state that it saw is kept. Gives what it saw."""
-    asked, right = (torch.from_numpy(part) for part in both_ways(triples, relations))
+    asked = Asked(triples, relations)
     best, seen, state = -1.0, [], None
     with seeded(seed):
         optimizers = _optimizers(network, settings)
         for epoch in range(1, settings.epochs + 1):
             network.train()
-            for rows in torch.split(torch.randperm(len(asked)), settings.batch):
+            for queries, answers, counts in asked.batches(settings.batch):
                 network.zero_grad(set_to_none=True)
-                network.loss(asked[rows], right[rows], settings).backward()  # type: ignore[no-untyped-call]
+                network.loss(queries, answers, settings, counts).backward()  # type: ignore[no-untyped-call]
                 for optimizer in optimizers:
                     optimizer.step()
             if watch is None or (epoch % settings.look and epoch < settings.epochs):
@@ -54,7 +75,7 @@ def _optimizers(network: LinkNetwork, settings: LinkSettings) -> list[torch.opti
     tables = {id(part.weight) for part in network.modules() if isinstance(part, torch.nn.Embedding)}
     alone = [part for part in network.parameters() if id(part) in tables]
     shared = [part for part in network.parameters() if id(part) not in tables]
-    found: list[torch.optim.Optimizer] = [torch.optim.Adagrad(alone, lr=settings.rate)]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adagrad(alone, lr=settings.rate, fused=True)]
     return [*found, torch.optim.Adam(shared, lr=settings.shared_rate)] if shared else found
 
 
