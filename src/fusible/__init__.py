@@ -2,13 +2,13 @@
 
 >>> import fusible
 >>> print(*sorted(fusible.__all__)[:11])
-align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
+GraphSearcher align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain
 >>> print(*sorted(fusible.__all__)[11:21])
-fit_answers fit_captions fit_clips fit_events fit_importance fit_links fit_retrieval fit_sync inspect load
+fit fit_answers fit_captions fit_clips fit_events fit_importance fit_links fit_retrieval fit_sync inspect
 >>> print(*sorted(fusible.__all__)[21:29])
-load_aligner load_answerer load_captioner load_events load_importance load_links load_retriever load_sync
+load load_aligner load_answerer load_captioner load_events load_importance load_links load_retriever
 >>> print(*sorted(fusible.__all__)[29:])
-open_index predict read read_graph robustness summarize_video sync_video video_moments
+load_sync open_index predict read read_graph robustness search_graph summarize_video sync_video video_moments
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
     from fusible.tasks.knowledge.links_model import load_links
+    from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
     from fusible.tasks.searching import open_index
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GraphSearcher",
     "align",
     "analyze_video",
     "build_index",
@@ -80,12 +82,15 @@ __all__ = [
     "read",
     "read_graph",
     "robustness",
+    "search_graph",
     "summarize_video",
     "sync_video",
     "video_moments",
 ]
 
 _PLACES = {
+    "GraphSearcher": "fusible.tasks.knowledge.search.searcher",
+    "search_graph": "fusible.tasks.knowledge.search.searcher",
     "load_links": "fusible.tasks.knowledge.links_model",
     "fit_links": "fusible.apps.graph",
     "load_importance": "fusible.tasks.video.importance_model",

@@ -1,0 +1,177 @@
+"""Entity linking: which spans of a question name which entities, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fusible.errors import MissingExtraError
+from fusible.tasks.knowledge.search.texts import Texts
+from fusible.tasks.knowledge.search.words import Word, key_of, words_of
+
+LONGEST = 8
+"""Words of a name at most."""
+FUZZY, NEAR = 86.0, 0.72
+"""Least similarity of spellings (of 100), and least cosine, of a span and a name."""
+SHORTEST = 4
+"""Letters below which a name is not looked for by its spelling."""
+MOST = 5
+"""Candidates of a span."""
+SURE = {"name": 1.0, "alias": 0.95, "spelling": 0.7, "meaning": 0.5}
+"""How far a match of each kind is trusted."""
+COMMONPLACE = 0.3
+"""How far a single small word is trusted that relations are called by, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entity that a span may name: its place, the name that matched, `how`, and the chance among all candidates."""
+
+    entity: int
+    name: str
+    how: str
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A span of the question (characters `start` to `end`) with the entities that it may name, the likeliest first."""
+
+    start: int
+    end: int
+    text: str
+    candidates: tuple[Candidate, ...]
+
+
+class EntityLinker:
+    """Finds entities by exact names and aliases, by stems, by spelling, and last by the meaning of names.
+
+    `names` {each entity's}, the first of which is shown; `ids` are the graph's own; `uses` (entities,) count triples:
+    of entities of one name, the more used is the likelier. `kinds` are stems that relations are called by.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[tuple[str, ...]],
+        ids: Sequence[str],
+        uses: np.ndarray,
+        kinds: frozenset[str],
+        texts: Texts,
+    ) -> None:
+        self._texts, self._kinds = texts, kinds
+        self._prior = np.log1p(uses) + 1.0
+        self._exact: dict[str, dict[int, tuple[str, str]]] = {}
+        for place, (own, called) in enumerate(zip(ids, names, strict=True)):
+            for number, name in enumerate((*called[:1], own, *called[1:])):
+                how = "name" if number <= 1 else "alias"
+                self._exact.setdefault(key_of(name), {}).setdefault(place, (name, how))
+        self._keys = list(self._exact)
+        self._spelled = [key if len(key) >= SHORTEST and not any(map(str.isdigit, key)) else "" for key in self._keys]
+        self._vectors: np.ndarray | None = None
+
+    def link(self, question: str) -> list[Named]:
+        """Spans that name something, in their order; none of them overlap."""
+        words = words_of(question)
+        found = list(self._matched(question, words))
+        taken = np.zeros(len(words), bool)
+        for first, last, _ in found:
+            taken[first:last] = True
+        rest = [span for span in _runs(words, taken) if not self._commonplace(words, *span)]
+        found += self._by_spelling(question, words, rest)
+        if not found:
+            found += self._by_meaning(question, words, _runs(words, taken))
+        return [named for _, _, named in sorted(found, key=lambda one: one[0])]
+
+    def _matched(self, question: str, words: Sequence[Word]) -> Iterator[tuple[int, int, Named]]:
+        """Longest exact matches, from the left."""
+        at = 0
+        while at < len(words):
+            for end in range(min(len(words), at + LONGEST), at, -1):
+                part = words[at:end]
+                held = self._exact.get(" ".join(word.stem for word in part))
+                if held and any(word.tells for word in part):
+                    factor = COMMONPLACE if self._commonplace(words, at, end) else 1.0
+                    scored = [(place, *held[place], SURE[held[place][1]] * factor) for place in held]
+                    yield at, end, self._named(question, part, scored)
+                    at = end - 1
+                    break
+            at += 1
+
+    def _commonplace(self, words: Sequence[Word], first: int, last: int) -> bool:
+        """Whether a span is made of small words that relations are called by."""
+        return all(word.stem in self._kinds and word.text.islower() for word in words[first:last])
+
+    def _by_spelling(
+        self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int, Named]]:
+        """Spans whose stems are spelled nearly like a name."""
+        try:
+            from rapidfuzz import fuzz, process
+        except ImportError:
+            raise MissingExtraError.of("rapidfuzz", "knowledge", "searching a graph") from None
+        asked = [(first, last, " ".join(word.stem for word in words[first:last])) for first, last in spans]
+        asked = [one for one in asked if len(one[2]) >= SHORTEST and not any(map(str.isdigit, one[2]))]
+        if not asked:
+            return []
+        scores = process.cdist([key for *_, key in asked], self._spelled, scorer=fuzz.ratio, score_cutoff=FUZZY)
+        return self._best(question, words, [(first, last) for first, last, _ in asked], scores / 100, "spelling")
+
+    def _by_meaning(
+        self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int, Named]]:
+        """Spans that mean nearly what a name does."""
+        spans = [span for span in spans if not self._commonplace(words, *span)]
+        if not spans:
+            return []
+        if self._vectors is None:
+            shown = [next(iter(self._exact[key].values()))[0] for key in self._keys]
+            self._vectors = self._texts.kept(shown, "encode names")
+        said = [question[words[first].start : words[last - 1].end] for first, last in spans]
+        cosines = self._texts.encode(said) @ self._vectors.T
+        return self._best(question, words, spans, np.where(cosines >= NEAR, cosines, 0.0), "meaning")
+
+    def _best(
+        self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]], scores: np.ndarray, how: str
+    ) -> list[tuple[int, int, Named]]:
+        """Non-overlapping spans with a score above zero, the best first; longer ones first among equals."""
+        found: list[tuple[int, int, Named]] = []
+        taken: set[int] = set()
+        best = scores.max(axis=1, initial=0.0)
+        for row in sorted(range(len(spans)), key=lambda row: (-best[row], spans[row][0] - spans[row][1])):
+            first, last = spans[row]
+            if best[row] <= 0 or taken & {*range(first, last)}:
+                continue
+            taken |= {*range(first, last)}
+            near = np.argsort(-scores[row], kind="stable")[:MOST]
+            near = near[scores[row, near] > 0]
+            scored = [
+                (place, name, how, SURE[how] * float(scores[row, key]))
+                for key in near.tolist()
+                for place, (name, _) in self._exact[self._keys[key]].items()
+            ]
+            found.append((first, last, self._named(question, words[first:last], scored)))
+        return found
+
+    def _named(self, question: str, words: Sequence[Word], scored: Sequence[tuple[int, str, str, float]]) -> Named:
+        """A span with its candidates: chances are shared out by the match and by how much each is used."""
+        weights = np.array([trust * self._prior[place] for place, _, _, trust in scored])
+        trusted = max(trust for *_, trust in scored)
+        chances = trusted * weights / weights.sum()
+        order = np.argsort(-chances, kind="stable")[:MOST]
+        candidates = tuple(Candidate(*scored[row][:3], float(chances[row])) for row in order.tolist())
+        start, end = words[0].start, words[-1].end
+        return Named(start, end, question[start:end], candidates)
+
+
+def _runs(words: Sequence[Word], taken: np.ndarray) -> list[tuple[int, int]]:
+    """Spans of up to `LONGEST` words that are not taken, and begin and end with words that tell something."""
+    found = []
+    for first in range(len(words)):
+        for last in range(first + 1, min(len(words), first + LONGEST) + 1):
+            if taken[first:last].any():
+                break
+            if words[first].tells and words[last - 1].tells:
+                found.append((first, last))
+    return found

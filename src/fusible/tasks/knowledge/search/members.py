@@ -1,0 +1,181 @@
+"""What may tell an answer, each by itself: full text, vectors, types, the graph, and a fitted link model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fusible.tasks.knowledge.links_model import LinkModel
+from fusible.tasks.knowledge.search.bm25 import Bm25
+from fusible.tasks.knowledge.search.documents import documents, word_counts
+from fusible.tasks.knowledge.search.entities import EntityLinker
+from fusible.tasks.knowledge.search.fusion import MEMBERS
+from fusible.tasks.knowledge.search.reading import Reading, kind_of, without
+from fusible.tasks.knowledge.search.relations import Asked, Ends, RelationLinker, asked_for, chances_of
+from fusible.tasks.knowledge.search.source import Searchable
+from fusible.tasks.knowledge.search.texts import Texts
+from fusible.tasks.knowledge.search.walk import Walks
+
+DECADES = 6.0
+"""Powers of ten below the best at which a probability counts for nothing."""
+NEAR = 0.3
+"""Least cosine of what counts as near where a question names nothing: words without sense are near nothing."""
+
+
+class Members:
+    """Scores of all entities by every member that a graph allows; see `features`."""
+
+    def __init__(self, held: Searchable, model: LinkModel | None, texts: Texts) -> None:
+        self.held, self.texts = held, texts
+        entities, relations = len(held), len(held.labels)
+        self.relations = RelationLinker(held.labels, held.told, texts)
+        uses = np.bincount(held.triples[:, [0, 2]].ravel(), minlength=entities)
+        self.entities = EntityLinker(held.names, held.graph.entities, uses, self.relations.stems, texts)
+        self.ends = Ends(held.triples, entities, relations)
+        self.walks = Walks(held.triples, held.confidence, entities, relations)
+        self._bm25 = Bm25(*word_counts(held))
+        self._vectors = texts.kept(documents(held), "encode entities")
+        kinds = sorted({kind for types in held.types for kind in types})
+        self._kinds = texts.kept(kinds, "encode types")
+        places = {kind: place for place, kind in enumerate(kinds)}
+        pairs = [(row, places[kind]) for row, types in enumerate(held.types) for kind in types]
+        self._typed = np.array(pairs, np.int64).reshape(-1, 2)
+        self._codes, distinct = held.mentions["sentence"].factorize()
+        self._sentences = texts.kept([str(one) for one in distinct], "encode sentences")
+        ends = held.triples[held.mentions["triple"].to_numpy(np.int64)][:, [0, 2]]
+        self._naming = np.repeat(np.arange(len(ends)), 2), ends.ravel()
+        self.predictions = None if model is None else _Predictions(model, held)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Members that this graph allows."""
+        lacking = {"types": not len(self._typed), "model": self.predictions is None}
+        return tuple(name for name in MEMBERS if not lacking.get(name, False))
+
+    def read(self, question: str) -> Reading:
+        """Link a question."""
+        named = self.entities.link(question)
+        bare = without(question, named)
+        kind = kind_of(bare)
+        whole, vector, kind_vector = self.texts.encode([question, bare, kind])
+        chances = chances_of(self.relations.similarities(bare, vector))
+        return Reading(question, named, bare, kind, whole, chances, kind_vector, asked_for(named, chances, self.ends))
+
+    def features(self, reading: Reading) -> dict[str, np.ndarray]:
+        """Scores {member: (entities,)} between 0 and 1, 0 where a member says nothing; linked entities are left out.
+
+        `facts`: what the graph says of a linked entity and relation; `beyond`: what stands an edge further; `walk`:
+        personalised PageRank; `usual`: what the linked relation leads to most often; `text`: BM25; `vectors`: cosines
+        of encodings of documents and sentences; `types`: those of types with what is asked for; `model`: link
+        prediction for linked pairs.
+        """
+        found = self._of_graph(reading)
+        found["text"] = _share(self._bm25.scores(reading.question))
+        least = 0.0 if reading.named else NEAR
+        found["vectors"] = _spread(self._cosines(reading.vector), least)
+        if len(self._typed):
+            found["types"] = _spread(self._of_types(reading.kind_vector), least)
+        if self.predictions is not None:
+            found["model"] = self.predictions.scores(reading.asked)
+        known = list(reading.starts)
+        for values in found.values():
+            values[known] = 0.0
+        return found
+
+    def _of_graph(self, reading: Reading) -> dict[str, np.ndarray]:
+        size, starts = len(self.held), reading.starts
+        facts, usual, walk, beyond = (np.zeros(size) for _ in range(4))
+        strongest = max((pair.chance for pair in reading.asked), default=0.0)
+        for pair in reading.asked:
+            places, sure = self.walks.reached(pair.entity, pair.slot)
+            np.maximum.at(facts, places.astype(np.int64), pair.chance * sure)
+            column = self.ends.usual[:, [pair.slot]]
+            usual[column.indices] += pair.chance / strongest * column.data
+        if starts:
+            weights = self.walks.weights(reading.chances)
+            spans = [{one.entity: one.chance for one in span.candidates} for span in reading.named]
+            walk = np.mean([_decades(self.walks.ranked(span, weights)) for span in spans], axis=0)
+            beyond = self.walks.beyond(starts, reading.chances)
+        return {"facts": facts, "beyond": beyond, "walk": walk, "usual": _decades(usual)}
+
+    def _cosines(self, vector: np.ndarray) -> np.ndarray:
+        """Cosine (entities,) of a question with each entity's document, or with the best sentence that names it."""
+        found: np.ndarray = self._vectors @ vector
+        if len(self._sentences):
+            rows, entities = self._naming
+            np.maximum.at(found, entities, self.likeness(rows, vector))
+        return found
+
+    def mentioning(self, entity: int) -> np.ndarray:
+        """Rows of mentions whose triples have an entity."""
+        rows, entities = self._naming
+        return rows[entities == entity]
+
+    def likeness(self, rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        """Cosine (rows,) of the sentences of mentions with a question."""
+        found: np.ndarray = (self._sentences @ vector)[self._codes[rows]]
+        return found
+
+    def _of_types(self, vector: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(self.held), np.float32)
+        rows, kinds = self._typed.T
+        np.maximum.at(found, rows, (self._kinds @ vector)[kinds])
+        return found
+
+
+class _Predictions:
+    """A link model's say, its entities and relations by name."""
+
+    def __init__(self, model: LinkModel, held: Searchable) -> None:
+        self.model = model
+        entities = {name: place for place, name in enumerate(model.entities)}
+        relations = {name: place for place, name in enumerate(model.relations)}
+        self._entities = np.array([entities.get(name, -1) for name in held.graph.entities])
+        self._relations = np.array([relations.get(name, -1) for name in held.graph.relations])
+
+    def chances(self, asked: Sequence[Asked]) -> tuple[list[Asked], np.ndarray]:
+        """Pairs that the model knows, and probabilities (pairs, entities of the graph) of their answers."""
+        count = len(self._relations)
+        known = [p for p in asked if self._entities[p.entity] >= 0 and self._relations[p.slot % count] >= 0]
+        shift = len(self.model.relations)
+        queries = np.array(
+            [
+                (self._entities[p.entity], self._relations[p.slot % count] + (shift if p.slot >= count else 0))
+                for p in known
+            ],
+            np.int64,
+        ).reshape(-1, 2)
+        if not known:
+            return [], np.zeros((0, len(self._entities)))
+        found = np.exp(self.model.scores(queries))
+        return known, np.where(self._entities >= 0, found[:, np.maximum(self._entities, 0)], 0.0)
+
+    def scores(self, asked: Sequence[Asked]) -> np.ndarray:
+        """Score (entities,) of the answers of all pairs together."""
+        known, chances = self.chances(asked)
+        if not known:
+            return np.zeros(len(self._entities))
+        return _decades(np.array([pair.chance for pair in known]) @ chances)
+
+
+def _share(values: np.ndarray) -> np.ndarray:
+    """Shares of the largest."""
+    top = float(values.max(initial=0.0))
+    return values.astype(np.float64) / top if top > 0 else np.zeros(len(values))
+
+
+def _spread(cosines: np.ndarray, least: float) -> np.ndarray:
+    """How far cosines stand above the median, beside the largest; 0 for those below `least`."""
+    middle, top = float(np.median(cosines)), float(cosines.max(initial=0.0))
+    found = ((cosines - middle) / max(top - middle, 1e-6)).clip(0.0).astype(np.float64)
+    return np.where(cosines >= least, found, 0.0)
+
+
+def _decades(chances: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities: 1 for the largest, 0 for those `DECADES` powers of ten below."""
+    top = float(chances.max(initial=0.0))
+    if top <= 0:
+        return np.zeros(len(chances))
+    found: np.ndarray = (1.0 + np.log10(np.maximum(chances / top, 1e-30)) / DECADES).clip(0.0)
+    return found

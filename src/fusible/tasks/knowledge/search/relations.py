@@ -1,0 +1,104 @@
+"""Relation linking: which relations the words of a question speak of, and from which end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from fusible.tasks.knowledge.search.bm25 import stems
+from fusible.tasks.knowledge.search.entities import Named
+from fusible.tasks.knowledge.search.texts import Texts
+
+SHARED = 0.5
+"""Weight of shared words beside that of cosines."""
+COLD = 0.06
+"""Temperature of chances of relations, in units of similarity."""
+LEAST = 0.02
+"""Chance that an entity is an end of a relation which nothing like it is an end of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What leads from a linked entity: a relation (`slot`, or `slot - relations` from its tail to its head).
+
+    `chance` is that the question asks for it.
+    """
+
+    entity: int
+    slot: int
+    chance: float
+
+
+class RelationLinker:
+    """Scores relations for a question by their labels and descriptions: cosines of encodings, and shared words."""
+
+    def __init__(self, labels: Sequence[str], told: Sequence[str], texts: Texts) -> None:
+        self._texts = texts
+        self._labels = texts.kept(labels, "encode relations")
+        whole = [f"{label}: {about}" if about else label for label, about in zip(labels, told, strict=True)]
+        self._whole = texts.kept(whole, "encode relations")
+        self._words = [frozenset(stems(label)) for label in labels]
+        held = [word for words in self._words for word in words]
+        self._rarity = {word: 1.0 / np.log(2.0 + held.count(word)) for word in held}
+
+    @property
+    def stems(self) -> frozenset[str]:
+        """Stems that relations are called by."""
+        return frozenset(self._rarity)
+
+    def similarities(self, question: str, vector: np.ndarray) -> np.ndarray:
+        """Similarity (relations,) of a question without its names, and of its vector (width,), with each relation."""
+        asked = frozenset(stems(question))
+        weights = [sum(self._rarity[word] for word in words & asked) for words in self._words]
+        whole = [sum(self._rarity[word] for word in words) or 1.0 for words in self._words]
+        shared = np.array(weights) / np.array(whole)
+        found: np.ndarray = 0.5 * (self._labels @ vector + self._whole @ vector) + SHARED * shared
+        return found
+
+
+class Ends:
+    """How far entities are ends of relations: those that they have, and those that ones with the same have."""
+
+    def __init__(self, triples: np.ndarray, entities: int, relations: int) -> None:
+        heads, kinds, tails = triples.T
+        rows, slots = np.concatenate([heads, tails]), np.concatenate([kinds, kinds + relations])
+        counts = sparse.csr_matrix((np.ones(len(rows)), (rows, slots)), shape=(entities, 2 * relations))
+        counts.sum_duplicates()
+        answers = sparse.csr_matrix(
+            (np.ones(len(rows)), (np.concatenate([tails, heads]), slots)), shape=(entities, 2 * relations)
+        )
+        answers.sum_duplicates()
+        self.usual = answers.multiply(1.0 / np.maximum(answers.sum(axis=0), 1.0)).tocsc()
+        has = counts.copy()
+        has.data[:] = 1.0
+        both = (has.T @ has).toarray()
+        self._has, self._given = has, both / np.maximum(np.diag(both)[:, None], 1.0)
+
+    def fitting(self, entity: int) -> np.ndarray:
+        """How far (2 relations,) an entity fits each end: 1 where it is one, else the share of those most like it."""
+        own = self._has.indices[self._has.indptr[entity] : self._has.indptr[entity + 1]]
+        found = np.full(self._given.shape[0], LEAST)
+        if len(own):
+            found = np.maximum(found, self._given[own].mean(axis=0))
+            found[own] = 1.0
+        return found
+
+
+def asked_for(named: Sequence[Named], chances: np.ndarray, ends: Ends, most: int = 12) -> list[Asked]:
+    """The likeliest pairs of linked entity and slot, given the chance (relations,) of each relation."""
+    found = []
+    for span in named:
+        for one in span.candidates:
+            both = one.chance * np.tile(chances, 2) * ends.fitting(one.entity)
+            found += [Asked(one.entity, int(slot), float(both[slot])) for slot in np.argsort(-both)[:most]]
+    return sorted(found, key=lambda pair: -pair.chance)[:most]
+
+
+def chances_of(similarities: np.ndarray, cold: float = COLD) -> np.ndarray:
+    """Chances (relations,) of similarities."""
+    powers = np.exp((similarities - similarities.max()) / cold)
+    found: np.ndarray = powers / powers.sum()
+    return found

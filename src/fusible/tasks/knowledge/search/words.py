@@ -1,0 +1,105 @@
+"""Words of questions and of names: spans, stems, and names as a reader would say them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+from fusible.tasks._search_why import stem
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_POSSESSIVE = re.compile(r"['’]s?$")
+ASKING = frozenset(
+    [
+        "who",
+        "whom",
+        "whose",
+        "what",
+        "which",
+        "where",
+        "when",
+        "why",
+        "how",
+        "name",
+        "list",
+        "give",
+        "show",
+        "find",
+        "tell",
+        "all",
+        "every",
+        "any",
+    ]
+)
+"""Words that ask; they name nothing."""
+
+
+class Word(NamedTuple):
+    """A word of a text: as it stands there, its stem, and where."""
+
+    text: str
+    stem: str
+    start: int
+    end: int
+
+    @property
+    def tells(self) -> bool:
+        """Whether the word says anything by itself: common and asking words do not."""
+        return self.text.casefold() not in common()
+
+
+def words_of(text: str) -> list[Word]:
+    """Words of a text with their spans; a possessive ending is no part of a word.
+
+    >>> [(word.stem, word.start) for word in words_of("Ulm's companies")]
+    [('ulm', 0), ('company', 6)]
+    """
+    found = []
+    for match in WORD.finditer(text):
+        said = _POSSESSIVE.sub("", match.group())
+        found.append(Word(said, stem_of(said), match.start(), match.start() + len(said)))
+    return found
+
+
+def stem_of(word: str) -> str:
+    """Stem of an English word without accents; like `stem`, but plurals in -ies are those of -y.
+
+    >>> stem_of("Companies"), stem_of("founded"), stem_of("Zoë")
+    ('company', 'found', 'zoe')
+    """
+    plain = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode() or word
+    low = plain.casefold()
+    return f"{low[:-3]}y" if low.endswith("ies") and len(low) > 4 else stem(plain)
+
+
+def key_of(name: str) -> str:
+    """What names are compared by: their stems in order; the name itself where it has no words.
+
+    >>> key_of("Aarhus_Airport"), key_of("the aarhus airports")
+    ('aarhu airport', 'aarhu airport')
+    """
+    stems = [word.stem for word in words_of(label_of(name))]
+    return " ".join(stems[1:] if stems[:1] == ["the"] and len(stems) > 1 else stems) or name
+
+
+def label_of(name: str) -> str:
+    """A name as a reader would say it: underscores are spaces, joined words stand apart.
+
+    >>> label_of("runwayLength"), label_of("Aarhus_Airport"), label_of("P27")
+    ('runway length', 'Aarhus Airport', 'P27')
+    """
+    plain = name.strip("<>").replace("_", " ").strip()
+    if " " in plain or not plain[:1].islower():
+        return plain
+    return " ".join(part if part.isupper() else part.lower() for part in _HUMP.split(plain))
+
+
+@cache
+def common() -> frozenset[str]:
+    """English words that tell nothing by themselves, in lower case."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS) | ASKING
