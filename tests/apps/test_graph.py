@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from _cases import call
 
@@ -78,3 +79,26 @@ def test_what_is_no_graph_or_no_model_is_one_line(capsys, people, tmp_path):
     code, _, err = call(capsys, "graph", "predict", tmp_path, "-r", "x", "--head", "y")
     assert code == 2
     assert "expected a model folder" in " ".join(err.split())
+
+
+def test_rules_are_printed_and_written(capsys, people, tmp_path):
+    code, out, err = call(capsys, "graph", "rules", people, "--min-support", "5", "-o", tmp_path / "rules.csv")
+    assert code == 0, err
+    assert "lives in(x, y) → " not in out
+    assert "lives in(x, y) ∧" in out
+    found = pd.read_csv(tmp_path / "rules.csv")
+    assert (found["support"] >= 5).all()
+    code, out, err = call(capsys, "graph", "rules", people, "-r", "knows", "--length", "1", "--json")
+    shown = json.loads(out)["rules"]
+    assert {rule["head"] for rule in shown} == {"knows"}
+    assert {rule["length"] for rule in shown} == {1}
+
+
+def test_rules_of_nothing_are_refused_in_one_line(capsys, people, tmp_path):
+    for arguments, said in (
+        (["-r", "know"], "no relation 'know' in this graph: did you mean 'knows'"),
+        (["-o", tmp_path / "rules.xyz"], "expected a file ending in"),
+    ):
+        code, out, err = call(capsys, "graph", "rules", people, *arguments)
+        assert (code, out) == (2, "")
+        assert said in " ".join(err.split())

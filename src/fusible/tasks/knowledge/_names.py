@@ -1,0 +1,27 @@
+"""Names of a graph: where they stand, near ones where there is no such, and facts as they are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from fusible.errors import ConfigError
+
+SPECIAL = re.compile(r"""[(),"'?&∧:]""")
+
+
+def place(what: str, names: Sequence[str], name: str, where: str = "") -> int:
+    """Place of a name; `ConfigError` with near names where there is none."""
+    try:
+        return names.index(name)
+    except ValueError:
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"none of {len(names):,} is near it"
+        raise ConfigError(f"graph: no {what} {name!r} in this graph{where}: {hint}") from None
+
+
+def said(relation: str, head: str, tail: str) -> str:
+    """A fact as it is read, `relation(head, tail)`; names that hold marks of that notation stand in quotes."""
+    quoted = [f'"{name}"' if SPECIAL.search(name) else name for name in (relation, head, tail)]
+    return f"{quoted[0]}({quoted[1]}, {quoted[2]})"

@@ -1,0 +1,94 @@
+"""Paths of a graph: chains of one to three edges that pass no entity twice, counted by sparse matrices.
+
+A step is a relation (0 … relations - 1) or, after these, its inverse. No path passes an entity twice (Meilicke et al.,
+"Anytime Bottom-Up Rule Learning for Knowledge Graph Completion", IJCAI 2019), so that no fact is its own reason:
+`r(x, z) ∧ s(z, w) ∧ s(y, w)` holds for every `r(x, y)` where z may be y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy import sparse
+
+Body = tuple[int, ...]
+
+
+class Paths:
+    """Edges of triples (rows, 3), loops left out, as a matrix (entities, entities) per step: `edges[step]`."""
+
+    def __init__(self, triples: np.ndarray, entities: int, relations: int) -> None:
+        heads, kinds, tails = triples[triples[:, 0] != triples[:, 2]].T
+        self.entities, self.relations = entities, relations
+        forth = [_matrix(heads[kinds == kind], tails[kinds == kind], entities) for kind in range(relations)]
+        self.edges: list[sparse.csr_array] = [*forth, *(edge.T.tocsr() for edge in forth)]
+        self.steps = len(self.edges)
+
+    def inverse(self, step: int) -> int:
+        """The same relation read from its other end."""
+        return step - self.relations if step >= self.relations else step + self.relations
+
+    def pairs(self, body: Body, rows: np.ndarray | None = None) -> sparse.csr_array:
+        """Numbers of paths (rows, entities) from each of the entities `rows` (all, where not given) to each other."""
+        first = self.edges[body[0]] if rows is None else self.edges[body[0]][rows]
+        if len(body) == 1:
+            return first
+        starts = np.arange(self.entities) if rows is None else rows
+        found = without(first @ self.edges[body[1]], starts)
+        return found if len(body) == 2 else self.third(first, found, body, starts)
+
+    def third(self, first: sparse.csr_array, two: sparse.csr_array, body: Body, starts: np.ndarray) -> sparse.csr_array:
+        """Paths of three steps, of the first step's and the first two steps' (rows, entities).
+
+        Walks whose third entity is the start are left out of `two` already; those whose second is the end, and third
+        is not the start, are taken away here: from an edge x-y, back and forth from y, but not by x.
+        """
+        _, middle, last = (self.edges[step] for step in body)
+        turns = np.asarray(middle.multiply(last.T).sum(axis=1)).ravel()
+        back = self.edges[self.inverse(body[1])][starts].multiply(self.edges[body[2]][starts])
+        walks = two @ last - first.multiply(turns[None, :]) + first.multiply(back)
+        return without(walks.tocsr(), starts)
+
+    def walks(self, body: Body) -> np.ndarray:
+        """How many walks (entities,) of a body begin at each entity: what counting its paths costs."""
+        found = np.ones(self.entities)
+        for step in reversed(body):
+            found = self.edges[step] @ found
+        return np.asarray(found)
+
+    def between(self, body: Body, start: int, end: int, most: int) -> list[tuple[int, ...]]:
+        """Paths of a body from an entity to another, as all entities on the way; the first `most`."""
+        found: list[tuple[int, ...]] = []
+        for path in self._grown((start,), body, end):
+            found.append(path)
+            if len(found) == most:
+                break
+        return found
+
+    def _grown(self, path: tuple[int, ...], rest: Sequence[int], end: int) -> Iterator[tuple[int, ...]]:
+        edges = self.edges[rest[0]]
+        nexts = edges.indices[edges.indptr[path[-1]] : edges.indptr[path[-1] + 1]]
+        if len(rest) == 1:
+            if end in nexts and end not in path:
+                yield (*path, end)
+            return
+        for entity in np.sort(nexts).tolist():
+            if entity not in path and entity != end:
+                yield from self._grown((*path, entity), rest[1:], end)
+
+
+def without(counts: sparse.csr_array, columns: np.ndarray) -> sparse.csr_array:
+    """Counts (rows, entities) without the cell of each row's own entity `columns` (rows,), and without zeros."""
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    counts.data[counts.indices == columns[rows]] = 0
+    counts.eliminate_zeros()
+    return counts
+
+
+def _matrix(rows: np.ndarray, columns: np.ndarray, size: int) -> sparse.csr_array:
+    """One in each cell that is there, however often it is said."""
+    found = sparse.csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape=(size, size))
+    found.sum_duplicates()
+    found.data[:] = 1
+    return found
