@@ -5,6 +5,14 @@ Everything public stands in `fusible.__all__`, and is imported when it is first 
 >>> import fusible
 >>> {"compare", "load", "read"} <= set(fusible.__all__)
 True
+>>> print(*sorted(fusible.__all__)[:11])
+align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
+>>> print(*sorted(fusible.__all__)[11:22])
+fit_answers fit_captions fit_clips fit_events fit_extractor fit_importance fit_links fit_retrieval fit_sync inspect load
+>>> print(*sorted(fusible.__all__)[22:31])
+load_aligner load_answerer load_captioner load_events load_extractor load_importance load_links load_retriever load_sync
+>>> print(*sorted(fusible.__all__)[31:])
+open_index predict read read_graph robustness summarize_video sync_video video_moments
 """
 
 from __future__ import annotations
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from fusible.apps.captions import fit_captions
     from fusible.apps.explain import explain
     from fusible.apps.graph import fit_links
+    from fusible.apps.graph_extract import fit_extractor
     from fusible.apps.models import evaluate, predict
     from fusible.apps.robustness import robustness
     from fusible.apps.several import compare_all
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from fusible.tasks.folder import load
     from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
+    from fusible.tasks.knowledge.extractor import load_extractor
     from fusible.tasks.knowledge.links_model import load_links
     from fusible.tasks.knowledge.rules import mine_rules
     from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
@@ -60,6 +70,7 @@ __all__ = [
     "fit_captions",
     "fit_clips",
     "fit_events",
+    "fit_extractor",
     "fit_importance",
     "fit_links",
     "fit_retrieval",
@@ -70,6 +81,7 @@ __all__ = [
     "load_answerer",
     "load_captioner",
     "load_events",
+    "load_extractor",
     "load_importance",
     "load_links",
     "load_retriever",
@@ -92,6 +104,8 @@ _PLACES = {
     "mine_rules": "fusible.tasks.knowledge.rules",
     "load_links": "fusible.tasks.knowledge.links_model",
     "fit_links": "fusible.apps.graph",
+    "fit_extractor": "fusible.apps.graph_extract",
+    "load_extractor": "fusible.tasks.knowledge.extractor",
     "load_importance": "fusible.tasks.video.importance_model",
     "fit_importance": "fusible.tasks.video.importance_model",
     "video_moments": "fusible.apps.video",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusible.apps import graph_rules, graph_search, options
+from fusible.apps import graph_extract, graph_rules, graph_search, options
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="graph", help="Reason over knowledge graphs.", no_args_is_help=True)
 app.command("search")(graph_search.search)
 app.command("rules")(graph_rules.rules)
+app.command("fit-extractor")(graph_extract.command)
 
 
 def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> Links:
