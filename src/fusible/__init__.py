@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fusible.tasks.folder import load
     from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
+    from fusible.tasks.knowledge.construct import build_graph
     from fusible.tasks.knowledge.extractor import load_extractor
     from fusible.tasks.knowledge.links_model import load_links
     from fusible.tasks.knowledge.rules import mine_rules
@@ -57,6 +58,7 @@ __all__ = [
     "GraphSearcher",
     "align",
     "analyze_video",
+    "build_graph",
     "build_index",
     "compact_index",
     "compare",
@@ -111,6 +113,7 @@ _PLACES = {
     "video_moments": "fusible.apps.video",
     "align": "fusible.apps.align",
     "analyze_video": "fusible.apps.video",
+    "build_graph": "fusible.tasks.knowledge.construct",
     "build_index": "fusible.tasks.indexing",
     "compact_index": "fusible.tasks.indexing",
     "compare": "fusible.apps.study",

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusible.apps import graph_extract, graph_rules, graph_search, options
+from fusible.apps import graph_build, graph_extract, graph_rules, graph_search, options
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
 if TYPE_CHECKING:
     from fusible.tasks.knowledge.links_result import Links
 
-app = typer.Typer(name="graph", help="Reason over knowledge graphs.", no_args_is_help=True)
+app = typer.Typer(name="graph", help="Build knowledge graphs, and reason over them.", no_args_is_help=True)
 app.command("search")(graph_search.search)
 app.command("rules")(graph_rules.rules)
 app.command("fit-extractor")(graph_extract.command)
+graph_build.register(app)
 
 
 def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> Links:

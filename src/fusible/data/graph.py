@@ -10,14 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pcsv
 
+from fusible.data.graph_files import COLUMNS, PARTS, Batches, read_files
+from fusible.data.iri import NAMESPACE, check_namespace
 from fusible.errors import DataError
 from fusible.types import Problem
-
-COLUMNS = ("head", "relation", "tail")
-PARTS = ("train", "valid", "test")
-ENDINGS = (".txt", ".tsv", ".tab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,74 +39,73 @@ class Graph:
         return len(self.triples)
 
 
-def read_graph(path: Any) -> Graph:
-    """Read a graph: a file of three columns apart by tabs, or a folder of `train`, `valid` and `test` of such files.
+def read_graph(path: Any, namespace: str = NAMESPACE) -> Graph:
+    """Read a graph: a file of triples, a folder of `train`, `valid` and `test` of such files, or a stored graph.
 
-    Also a table (pandas or Arrow) with the columns `head`, `relation`, `tail`, and `split` where there is one. Cells
-    are taken as they are, without quotes. Raises `DataError`, with the line, for what is no triple.
+    A file has three columns apart by tabs, cells as they are, without quotes; or it is N-Triples (`.nt`), Turtle
+    (`.ttl`), GraphML (`.graphml`) or Parquet (`.parquet`). Of RDF, IRIs of `namespace` become names, of literals their
+    text is taken, other IRIs are their own names. Files are read in batches: memory holds names and numbers only. Also
+    a table (pandas or Arrow) with the columns `head`, `relation`, `tail`, and `split` where there is one. Raises
+    `DataError`, with the line, for what is no triple.
 
     >>> graph = read_graph(pa.table({"head": ["a", "b"], "relation": ["likes"] * 2, "tail": ["b", "a"]}))
     >>> graph.entities, graph.relations, graph.triples.tolist()
     (('a', 'b'), ('likes',), [[0, 0, 1], [1, 0, 0]])
     """
     if isinstance(path, str | Path):
-        place = Path(path)
-        return graph_of(_folder(place) if place.is_dir() else {"train": _file(place)})
+        found = read_files(Path(path), check_namespace(namespace))
+        return graph_of(_split(found) if isinstance(found, pa.Table) else found)
     table = path if isinstance(path, pa.Table) else pa.Table.from_pandas(path, preserve_index=False)
     return graph_of(_split(table))
 
 
-def graph_of(tables: Mapping[str, pa.Table]) -> Graph:
-    """Build a graph of tables with the columns `head`, `relation`, `tail`, one per part of the split."""
-    sizes = [table.num_rows for table in tables.values()]
-    whole = pa.concat_tables([table.select(COLUMNS) for table in tables.values()])
-    heads, relations, tails = (whole.column(name).combine_chunks().cast(pa.string()) for name in COLUMNS)
-    for name, cells in zip(COLUMNS, (heads, relations, tails), strict=True):
-        if (row := _first(pc.or_kleene(pc.is_null(cells), pc.equal(cells, "")))) is not None:
-            raise DataError(f"graph: triple {row + 1} has no {name}; expected head, relation and tail")
-    entities, ends = _coded(pa.concat_arrays([heads, tails]))
-    names, kinds = _coded(relations)
-    triples = np.stack([ends[: len(heads)], kinds, ends[len(heads) :]], axis=1)
+def graph_of(tables: Mapping[str, pa.Table | Batches]) -> Graph:
+    """Build a graph of tables, or batches, with the columns `head`, `relation`, `tail`, one per part of the split."""
+    coded = _Coded()
+    sizes = []
+    for given in tables.values():
+        before = coded.rows
+        for batch in given.to_batches() if isinstance(given, pa.Table) else given:
+            coded.add(batch)
+        sizes.append(coded.rows - before)
+    entities, relations, triples = coded.finish()
     kept, parts, problems = _distinct(triples, list(tables), sizes)
-    found = Graph(entities, names, kept, parts)
-    return Graph(entities, names, kept, parts, (*problems, *_odd(found)))
+    found = Graph(entities, relations, kept, parts)
+    return Graph(entities, relations, kept, parts, (*problems, *_odd(found)))
 
 
-def _folder(place: Path) -> dict[str, pa.Table]:
-    found = {}
-    for part in PARTS:
-        files = [place / f"{part}{ending}" for ending in ENDINGS if (place / f"{part}{ending}").is_file()]
-        if files:
-            found[part] = _file(files[0])
-    if "train" not in found:
-        raise DataError(f"{place}: no graph: expected train{'|'.join(ENDINGS)}, valid and test where there are such")
-    return found
+class _Coded:
+    """Triples as numbers, batch by batch: each name is held once."""
 
+    def __init__(self) -> None:
+        self.rows = 0
+        self.names: dict[str, dict[str, int]] = {name: {} for name in COLUMNS}
+        self.codes: dict[str, list[np.ndarray]] = {name: [np.zeros(0, np.int32)] for name in COLUMNS}
 
-def _file(path: Path) -> pa.Table:
-    """Three columns apart by tabs; `DataError` names file and line."""
-    bad: list[tuple[int, int]] = []
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Code a batch; `DataError` with the row for a triple that lacks something."""
+        for name, known in self.names.items():
+            cells = batch.column(name)
+            if not pa.types.is_dictionary(cells.type):
+                cells = cells.cast(pa.large_string()).dictionary_encode()
+            levels = cells.dictionary.cast(pa.large_string()).to_pylist()
+            if cells.null_count or "" in levels:
+                gone = pc.equal(cells.cast(pa.large_string()), "")
+                row = int(np.flatnonzero(pc.fill_null(gone, True).to_numpy(zero_copy_only=False))[0])
+                what = "expected head, relation and tail"
+                raise DataError(f"graph: triple {self.rows + row + 1} has no {name}; {what}")
+            places = np.array([known.setdefault(level, len(known)) for level in levels], np.int32)
+            self.codes[name].append(places[cells.indices.to_numpy()])
+        self.rows += batch.num_rows
 
-    def refuse(row: Any) -> str:
-        bad.append((row.number, row.actual_columns))
-        return "error"
-
-    try:
-        return pcsv.read_csv(
-            path,
-            read_options=pcsv.ReadOptions(column_names=list(COLUMNS), use_threads=False),
-            parse_options=pcsv.ParseOptions(delimiter="\t", quote_char=False, invalid_row_handler=refuse),
-            convert_options=pcsv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string())),
-        )
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected triples, one per line") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        if bad:
-            line, columns = bad[0]
-            raise DataError(
-                f"{path}, line {line}: {columns} columns; expected head, relation and tail, apart by tabs"
-            ) from None
-        raise DataError(f"{path}: not a graph: {' '.join(str(error).split())[:200]}") from None
+    def finish(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+        """Entities (those of heads first), relations, and triples (rows, 3)."""
+        heads, relations, tails = (self.names[name] for name in COLUMNS)
+        found, kinds, ends = (np.concatenate(self.codes[name]) for name in COLUMNS)
+        entities = dict(heads)
+        places = np.array([entities.setdefault(name, len(entities)) for name in tails], np.int64)
+        triples = np.stack([found.astype(np.int64), kinds.astype(np.int64), places[ends]], axis=1)
+        return tuple(entities), tuple(relations), triples
 
 
 def _split(table: pa.Table) -> dict[str, pa.Table]:
@@ -125,22 +121,20 @@ def _split(table: pa.Table) -> dict[str, pa.Table]:
     return {part: table.filter(pc.equal(table.column("split"), part)) for part in PARTS if part in names}
 
 
-def _coded(cells: pa.Array) -> tuple[tuple[str, ...], np.ndarray]:
-    """Distinct names in order of their first place, and the place of each cell's."""
-    coded = cells.dictionary_encode()
-    return tuple(coded.dictionary.to_pylist()), coded.indices.to_numpy().astype(np.int64)
-
-
-def _first(mask: pa.Array) -> int | None:
-    rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
-    return int(rows[0]) if len(rows) else None
+def _first_rows(triples: np.ndarray) -> np.ndarray:
+    """First row of each distinct triple; as one number each where that has room, which takes less memory."""
+    sizes = (triples.max(axis=0, initial=0) + 1).tolist()
+    if sizes[0] * sizes[1] * sizes[2] < 2**62:
+        keys = (triples[:, 0] * sizes[1] + triples[:, 1]) * sizes[2] + triples[:, 2]
+        return np.asarray(np.unique(keys, return_index=True)[1])
+    return np.asarray(np.unique(triples, axis=0, return_index=True)[1])
 
 
 def _distinct(
     triples: np.ndarray, names: Sequence[str], sizes: Sequence[int]
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[Problem]]:
     """Every triple once, in the first part that has it, and what was dropped."""
-    _, first = np.unique(triples, axis=0, return_index=True)
+    first = _first_rows(triples)
     kept = np.sort(first)
     ends = np.cumsum([0, *sizes])
     at = np.searchsorted(kept, ends)

