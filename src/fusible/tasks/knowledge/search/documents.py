@@ -11,7 +11,7 @@ from fusible.tasks.knowledge.search.source import Searchable
 
 OWN = 3.0
 """How often words of an entity's own names and descriptions count, beside those of its links."""
-SHOWN = 12
+SHOWN = 6
 """Links of an entity that its vector is made of."""
 
 

@@ -93,3 +93,42 @@ def _rivals(
     keep[true] = keep[answer] = False
     rivals, counts = np.unique(np.round(table[keep], 4), axis=0, return_counts=True)
     return table[answer], rivals, counts.astype(np.float64)
+
+
+def choose_fusion(
+    features: Sequence[Mapping[str, np.ndarray]],
+    answers: Sequence[int],
+    others: Sequence[np.ndarray],
+    names: Sequence[str],
+    first: Fusion,
+    *,
+    folds: int = 2,
+    seed: int = 0,
+) -> tuple[Fusion, dict[str, float]]:
+    """The best of `first`, equal reciprocal ranks and learned weights, by mean reciprocal rank of the answers.
+
+    That of learned weights is out of fold. Gives the choice, fitted on all questions, and the score of each.
+    """
+    equal = Fusion("ranks", dict.fromkeys(names, 1.0))
+    folded = np.random.default_rng(seed).permutation(len(answers)) % folds
+    found: dict[str, list[float]] = {"given": [], "ranks": [], "weights": []}
+    for fold in range(folds):
+        rest, held = np.flatnonzero(folded != fold), np.flatnonzero(folded == fold)
+        learned = fit_fusion([features[i] for i in rest], [answers[i] for i in rest], [others[i] for i in rest], names)
+        for name, fusion in (("given", first), ("ranks", equal), ("weights", learned)):
+            found[name] += [1 / rank_of(fusion.scores(features[i]), answers[i], others[i]) for i in held]
+    scores = {name: float(np.mean(values)) for name, values in found.items()}
+    best = max(scores, key=lambda name: scores[name])
+    if best == "weights":
+        return fit_fusion(features, answers, others, names), scores
+    return (first if best == "given" else equal), scores
+
+
+def rank_of(scores: np.ndarray, answer: int, others: np.ndarray) -> float:
+    """Rank of an answer among all entities but `others`, from 1; equal scores rank at the mean of their places.
+
+    >>> rank_of(np.array([0.5, 0.9, 0.5, 0.1]), 2, np.array([1]))
+    1.5
+    """
+    rivals = np.delete(scores, np.append(others, answer).astype(np.int64))
+    return float(1 + (rivals > scores[answer]).sum() + (rivals == scores[answer]).sum() / 2)

@@ -60,7 +60,8 @@ class Members:
         kind = kind_of(bare)
         whole, vector, kind_vector = self.texts.encode([question, bare, kind])
         chances = chances_of(self.relations.similarities(bare, vector))
-        return Reading(question, named, bare, kind, whole, chances, kind_vector, asked_for(named, chances, self.ends))
+        asked = asked_for(question, named, chances, self.ends, self.relations.passive)
+        return Reading(question, named, bare, kind, whole, chances, kind_vector, asked)
 
     def features(self, reading: Reading) -> dict[str, np.ndarray]:
         """Scores {member: (entities,)} between 0 and 1, 0 where a member says nothing; linked entities are left out.

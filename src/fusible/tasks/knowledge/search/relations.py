@@ -12,11 +12,15 @@ from fusible.tasks.knowledge.search.bm25 import stems
 from fusible.tasks.knowledge.search.entities import Named
 from fusible.tasks.knowledge.search.texts import Texts
 
-SHARED = 0.5
+SHARED = 0.35
 """Weight of shared words beside that of cosines."""
-COLD = 0.06
+COLD = 0.07
 """Temperature of chances of relations, in units of similarity."""
-LEAST = 0.02
+MOST = 12
+"""Pairs of entity and relation that are looked at."""
+AGAINST = 0.1
+"""What is left of the chance of a direction that the words speak against."""
+LEAST = 0.003
 """Chance that an entity is an end of a relation which nothing like it is an end of."""
 
 
@@ -40,6 +44,7 @@ class RelationLinker:
         self._labels = texts.kept(labels, "encode relations")
         whole = [f"{label}: {about}" if about else label for label, about in zip(labels, told, strict=True)]
         self._whole = texts.kept(whole, "encode relations")
+        self.passive = np.array([label.casefold().endswith(" by") for label in labels], bool)
         self._words = [frozenset(stems(label)) for label in labels]
         held = [word for words in self._words for word in words]
         self._rarity = {word: 1.0 / np.log(2.0 + held.count(word)) for word in held}
@@ -87,12 +92,20 @@ class Ends:
         return found
 
 
-def asked_for(named: Sequence[Named], chances: np.ndarray, ends: Ends, most: int = 12) -> list[Asked]:
-    """The likeliest pairs of linked entity and slot, given the chance (relations,) of each relation."""
+def asked_for(
+    question: str, named: Sequence[Named], chances: np.ndarray, ends: Ends, passive: np.ndarray, most: int = MOST
+) -> list[Asked]:
+    """The likeliest pairs of linked entity and slot, given the chance (relations,) of each relation.
+
+    `passive` (relations,) are those called like "founded by": there "by Ada" makes Ada the tail, and nothing else does.
+    """
     found = []
     for span in named:
+        after_by = question[: span.start].casefold().split()[-1:] == ["by"]
+        wrong = np.concatenate([passive & after_by, passive & (not after_by)])
+        ways = np.tile(chances, 2) * np.where(wrong, AGAINST, 1.0)
         for one in span.candidates:
-            both = one.chance * np.tile(chances, 2) * ends.fitting(one.entity)
+            both = one.chance * ways * ends.fitting(one.entity)
             found += [Asked(one.entity, int(slot), float(both[slot])) for slot in np.argsort(-both)[:most]]
     return sorted(found, key=lambda pair: -pair.chance)[:most]
 

@@ -12,7 +12,7 @@ import numpy as np
 from fusible.errors import ConfigError
 from fusible.tasks.knowledge._links_views import NAME
 from fusible.tasks.knowledge.links_model import LinkModel, load_links
-from fusible.tasks.knowledge.search.fusion import Fusion
+from fusible.tasks.knowledge.search.fusion import Fusion, choose_fusion
 from fusible.tasks.knowledge.search.members import Members
 from fusible.tasks.knowledge.search.reading import Reading
 from fusible.tasks.knowledge.search.results import Answer, Found, Link
@@ -23,6 +23,8 @@ from fusible.tasks.source import Progress
 
 LONGEST = 2_000
 """Characters of a question."""
+FEWEST = 10
+"""Questions that weights are learned from at least."""
 TOLD = 0.1
 """Least chance of a relation that is told."""
 FUSION = Fusion(
@@ -118,6 +120,32 @@ class GraphSearcher:
         found.names = self._names(found)
         found.seconds = time.perf_counter() - began
         return found
+
+    def tune(
+        self, questions: Sequence[str], answers: Sequence[str], known: Sequence[Iterable[str]] | None = None
+    ) -> dict[str, float]:
+        """Learn how members count from questions with an answer each; `known` are further right ones, per question.
+
+        The present fusion, equal reciprocal ranks, and weights learned by conditional logistic regression compete by
+        the mean reciprocal rank of the answers, learned weights out of fold; `fusion` is then the best. Gives these
+        scores. Raises `ConfigError` for an answer that the graph lacks, and for fewer than `FEWEST` questions.
+        """
+        if len(questions) != len(answers) or len(questions) < FEWEST:
+            raise ConfigError(f"graph search: expected {FEWEST} questions or more with an answer each to tune by")
+        right = [self._place(answer) for answer in answers]
+        further = [
+            [self._place(one) for one in ones if one != a]
+            for ones, a in zip(known or [()] * len(right), answers, strict=True)
+        ]
+        others = [np.array(sorted(set(ones)), np.int64) for ones in further]
+        features = [self.members.features(self.read(question)) for question in questions]
+        self.fusion, scores = choose_fusion(features, right, others, self.members.names, self.fusion)
+        return scores
+
+    def _place(self, entity: str) -> int:
+        if entity not in self._places:
+            raise ConfigError(f"graph search: no entity {entity!r} in this graph; see `entities`")
+        return self._places[entity]
 
     def _answers(
         self, reading: Reading, best: Sequence[int], scores: np.ndarray, features: Mapping[str, np.ndarray]

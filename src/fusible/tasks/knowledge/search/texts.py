@@ -14,6 +14,8 @@ from fusible.tasks.encode import encode_batch
 from fusible.tasks.source import Progress, stage
 
 ENCODER = "text_minilm"
+PIECES = 96
+"""Word pieces of a text that are read: what an entity is stands first, and longer ones take their time."""
 BATCH = 64
 REMEMBERED = 256
 """Texts of questions whose vectors stay in memory: a question is often asked anew, in part or whole."""
@@ -29,9 +31,8 @@ class Texts:
         device: str = "cpu",
         cache: str | Path | None = None,
         progress: Progress | None = None,
-        name: str = ENCODER,
     ) -> None:
-        self.encoder = registry.build("encoders", name)
+        self.encoder = registry.build("encoders", ENCODER, max_length=PIECES)
         self.device, self.progress = device, progress
         self._recent: dict[str, np.ndarray] = {}
         self._space = ArrayCache(None if cache is None else Path(cache)).open(f"encoded-{self.encoder.fingerprint()}")
