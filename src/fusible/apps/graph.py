@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fusible.apps import graph_build, graph_extract, graph_rules, graph_search, options
+from fusible.apps import graph_build, graph_extract, graph_query, graph_rules, graph_search, options
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
@@ -19,6 +19,7 @@ app.command("search")(graph_search.search)
 app.command("rules")(graph_rules.rules)
 app.command("fit-extractor")(graph_extract.command)
 graph_build.register(app)
+app.command("query")(graph_query.query)
 
 
 def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> Links:

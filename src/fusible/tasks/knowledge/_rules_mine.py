@@ -6,6 +6,7 @@ anew on the whole graph, or, where a body has more walks than bounds allow, on a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ DOUBT = 5
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a rule must reach to be kept, and how many are, per relation and kind of rule."""
+    """What a rule must reach to be kept, and how many are, per relation and kind of rule: a length, or with names."""
 
     length: int = 3
     support: int = 3
@@ -59,7 +60,7 @@ class Heads:
 
 
 def chains(paths: Paths, bounds: Bounds, rng: np.random.Generator) -> list[tuple[Body, int]]:
-    """Bodies and the relation that each foretells, best first: `most` a relation, or twice that if they are guesses."""
+    """Bodies and the relation that each foretells, best first, `most` of each length; of guesses, twice as many."""
     heads, found, guessed = Heads(paths), [], False
     for length in range(1, bounds.length + 1):
         starts = some(paths, length, rng)
@@ -77,7 +78,7 @@ def chains(paths: Paths, bounds: Bounds, rng: np.random.Generator) -> list[tuple
                 ((*prefix, step), kind, rank)
                 for step, kind, rank in zip(steps.tolist(), kinds.tolist(), ranks.tolist(), strict=True)
             ]
-    return _first(found, paths.relations, (2 if guessed else 1) * bounds.most)
+    return _first(found, (2 if guessed else 1) * bounds.most)
 
 
 def some(paths: Paths, length: int, rng: np.random.Generator) -> np.ndarray:
@@ -150,13 +151,13 @@ def _tally(paths: Paths, heads: Heads, walks: sparse.csr_array, starts: np.ndarr
     return np.bincount(steps, minlength=paths.steps), supports
 
 
-def _first(found: list[tuple[Body, int, float]], relations: int, most: int) -> list[tuple[Body, int]]:
-    """The best of each relation; among equals, shorter ones."""
+def _first(found: list[tuple[Body, int, float]], most: int) -> list[tuple[Body, int]]:
+    """The best of each relation and length: long ones are many and alike, and would leave no room for others."""
     kept: list[tuple[Body, int]] = []
-    counts = np.zeros(relations, np.int64)
+    counts: Counter[tuple[int, int]] = Counter()
     for body, kind, _ in sorted(found, key=lambda one: (-one[2], len(one[0]), one[0])):
-        if counts[kind] < most:
-            counts[kind] += 1
+        if counts[kind, len(body)] < most:
+            counts[kind, len(body)] += 1
             kept.append((body, kind))
     return kept
 

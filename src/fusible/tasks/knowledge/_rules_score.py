@@ -13,7 +13,7 @@ from fusible.tasks.knowledge._rules_paths import Body, Paths
 if TYPE_CHECKING:
     from fusible.tasks.knowledge.rules import Rule
 
-HOW = ("noisy_or", "surest")
+HOW = ("surest", "noisy_or")
 TIE = 1e-3
 """How much the other rules count beside the surest."""
 
@@ -51,9 +51,9 @@ class Scoring:
         for fired, rule in self._fired(step, starts):
             own = np.float32(-np.log1p(-rule.chance))
             total[fired] += own
-            if how != HOW[0]:
+            if how == HOW[0]:
                 surest[fired] = np.maximum(surest[fired], own)
-        return total if how == HOW[0] else surest + TIE * total
+        return surest + TIE * total if how == HOW[0] else total
 
     def _fired(self, step: int, starts: np.ndarray) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], Rule]]:
         """Rules that say anything, and the cells (starts, entities) that they say it of."""

@@ -112,8 +112,8 @@ class Rules:
     def score(self, queries: np.ndarray, how: str = HOW[0]) -> np.ndarray:
         """Evidence (rows, entities) for answers of queries (rows, 2): entity, and relation, or relation + relations.
 
-        Of the chance p of an answer it is -log(1 - p), zero where no rule fires: by `noisy_or` p is one less the
-        product of all firing rules' failures, by `surest` that of the surest rule, with the others as a tie-break.
+        Of the chance p of an answer it is -log(1 - p), zero where no rule fires: by `surest` p is the
+        surest rule's, the others break ties; by `noisy_or` it is one less the product of all firing rules' failures.
         """
         if how not in HOW:
             raise ConfigError(f"rules: aggregation {how!r}, expected one of {', '.join(HOW)}")
@@ -159,9 +159,9 @@ def mine_rules(
 
     Rules are chains of up to `length` steps, forth or back, between the ends of the relation that they foretell; with
     `constants` also single links that foretell another one. No path passes an entity twice, and loops count for
-    nothing. Per relation and kind the surest `most` are kept. Chains of three steps are guessed from a sample of
-    entities where there are too many to count; figures of those kept are counted on the whole graph, or, where that is
-    too much by itself, estimated (`sampled`).
+    nothing. Per relation and kind (each length, and those with names) the surest `most` are kept. Chains of three steps
+    are guessed from a sample of entities where there are too many to count; figures of those kept are counted on the
+    whole graph, or, where that is too much by itself, estimated (`sampled`).
 
     Parameters
     ----------
@@ -218,10 +218,10 @@ def _rule(body: Body, head: int, figures: Sequence[float], facts: int, **given: 
 
 
 def _kept(rules: list[Rule], relations: int, most: int) -> list[Rule]:
-    """The surest of each relation, chains and named links apart, surest first; shorter ones among equals."""
-    kept, counts = [], np.zeros((2, relations), np.int64)
+    """The surest of each relation, lengths and named links apart, surest first; shorter ones among equals."""
+    kept, counts = [], np.zeros((LONGEST + 1, relations), np.int64)
     for rule in sorted(rules, key=lambda one: (-one.chance, len(one.body), one.body, one.head, one.names or ())):
-        count = counts[int(rule.names is not None)]
+        count = counts[0 if rule.names else len(rule.body)]
         if count[rule.head % relations] < most:
             count[rule.head % relations] += 1
             kept.append(rule)
