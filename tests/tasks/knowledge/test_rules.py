@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter, defaultdict
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from fusible.data.graph import Graph, read_graph
 from fusible.errors import ConfigError, DataError
-from fusible.tasks.knowledge import _rules_mine
+from fusible.tasks.knowledge import _rules_mine, _rules_paths
 from fusible.tasks.knowledge.rules import Rules, mine_rules
 
 ENTITIES, RELATIONS = 6, 2
@@ -56,11 +57,13 @@ def told(facts, pairs):
     return sum((a in heads) if len(heads) >= len(tails) else (b in tails) for a, b in pairs)
 
 
-@settings(max_examples=10, deadline=None)
-@given(graphs)
-def test_chains_and_figures_are_those_of_brute_force(graph):
+@pytest.mark.parametrize("dense", [True, False])
+@settings(max_examples=8, deadline=None)
+@given(graph=graphs)
+def test_chains_and_figures_are_those_of_brute_force(dense, graph):
     steps = edges(graph)
-    rules = mine_rules(graph, min_support=2, min_confidence=0.3, most=10_000, constants=False)
+    with patch.object(_rules_paths, "DENSE", _rules_paths.DENSE if dense else 0):
+        rules = mine_rules(graph, min_support=2, min_confidence=0.3, most=10_000, constants=False)
     found = {(rule.body, rule.head): rule for rule in rules.rules}
     wanted = set()
     for length in (1, 2, 3):

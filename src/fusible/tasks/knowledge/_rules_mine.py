@@ -176,14 +176,13 @@ def recounted(paths: Paths, rules: list[tuple[Body, int]], rng: np.random.Genera
             drawn = rng.permutation(rows)
             drawn = np.sort(drawn[: max(1, int((np.cumsum(walks[drawn]) <= RECOUNT).sum()))])
             scale, rows = len(rows) / len(drawn), drawn
-        counts = paths.pairs(body, rows)
-        counts.data[:] = 1
+        own, ends = paths.cells(body, rows)
+        starts = rows[own]
         for place in places:
             kind = rules[place][1]
             side, has = told[kind]
-            support = counts.multiply(paths.edges[kind][rows]).sum()
-            pairs = np.diff(counts.indptr)[has[rows]].sum() if side == 0 else has[counts.indices].sum()
-            figures[place] = scale * np.array([support, counts.nnz, pairs])
+            pairs = has[starts if side == 0 else ends].sum()
+            figures[place] = scale * np.array([paths.hold(kind, starts, ends).sum(), len(ends), pairs])
         sampled[places] = scale > 1
     return figures, sampled
 

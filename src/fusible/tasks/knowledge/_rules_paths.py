@@ -14,6 +14,9 @@ from scipy import sparse
 
 Body = tuple[int, ...]
 
+DENSE = 20_000_000
+"""Cells of all matrices together, at most, so that they are held with their zeros: small products then cost less."""
+
 
 class Paths:
     """Edges of triples (rows, 3), loops left out, as a matrix (entities, entities) per step: `edges[step]`."""
@@ -24,6 +27,9 @@ class Paths:
         forth = [_matrix(heads[kinds == kind], tails[kinds == kind], entities) for kind in range(relations)]
         self.edges: list[sparse.csr_array] = [*forth, *(edge.T.tocsr() for edge in forth)]
         self.steps = len(self.edges)
+        self._dense: np.ndarray | None = None
+        if entities * entities * self.steps <= DENSE:
+            self._dense = np.stack([edge.toarray().astype(np.float32) for edge in self.edges])
 
     def inverse(self, step: int) -> int:
         """The same relation read from its other end."""
@@ -49,6 +55,30 @@ class Paths:
         back = self.edges[self.inverse(body[1])][starts].multiply(self.edges[body[2]][starts])
         walks = two @ last - first.multiply(turns[None, :]) + first.multiply(back)
         return without(walks.tocsr(), starts)
+
+    def cells(self, body: Body, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where paths lead from each of the entities `rows`: places in `rows`, and entities."""
+        if self._dense is None:
+            found = self.pairs(body, rows).tocoo()
+            return found.row, found.col
+        edges = [self._dense[step] for step in body]
+        own = np.arange(len(rows)), rows
+        counts = first = edges[0][rows]
+        if len(body) > 1:
+            counts = first @ edges[1]
+            counts[own] = 0
+        if len(body) == 3:
+            turns = (edges[1] * edges[2].T).sum(axis=1)
+            counts = counts @ edges[2] - first * (turns - edges[1].T[rows] * edges[2][rows])
+            counts[own] = 0
+        places, ends = np.nonzero(counts)
+        return places, ends
+
+    def hold(self, step: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Whether a step leads from each of the entities to the other one (pairs,)."""
+        if self._dense is not None:
+            return np.asarray(self._dense[step, starts, ends] > 0)
+        return np.asarray(self.edges[step][starts, ends]).ravel() > 0
 
     def walks(self, body: Body) -> np.ndarray:
         """How many walks (entities,) of a body begin at each entity: what counting its paths costs."""

@@ -58,9 +58,7 @@ class Scoring:
     def _fired(self, step: int, starts: np.ndarray) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], Rule]]:
         """Rules that say anything, and the cells (starts, entities) that they say it of."""
         for body, rule in self.chains.get(step, ()):
-            counts = self.paths.pairs(body, starts).tocoo()
-            if counts.nnz:
-                yield (counts.row, counts.col), rule
+            yield self.paths.cells(body, starts), rule
         for rule in self.named.get(step, ()):
             assert rule.names is not None
             rows = np.flatnonzero(np.isin(starts, self._having(rule)) & (starts != rule.names[1]))
