@@ -9,9 +9,11 @@ from fusible.data.graph import read_graph
 from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryError, SchemaError
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_train import Asked
-from fusible.tasks.knowledge._links_weights import fit_weights
+from fusible.tasks.knowledge._links_weights import fit_weights, pooled
+from fusible.tasks.knowledge._rules_pack import packed, unpacked
 from fusible.tasks.knowledge.links import FREQUENT, fit_links
-from fusible.tasks.knowledge.links_model import load_links, log_chances
+from fusible.tasks.knowledge.links_model import LinkModel, load_links, log_chances
+from fusible.tasks.knowledge.rules import mine_rules
 
 PEOPLE = 40
 SETTINGS = LinkSettings(width=16, batch=64, epochs=40, look=10)
@@ -256,8 +258,74 @@ def test_weights_of_relations_are_those_that_are_right():
     first = np.flatnonzero(kinds == 0)
     views[first, answers[first]] += 2.0
     structure, views = log_chances(structure), log_chances(views)
-    weights, held = fit_weights(structure, views, kinds, answers, 3, seed=0)
+    weights, held = fit_weights([structure, views], kinds, answers, 3, seed=0)
+    assert held.shape == (400, 1)
+    weights, held = weights[:, 0], held[:, 0]
     assert weights[0] == pytest.approx(2.0, abs=0.3)
     assert weights[1] < 0.2
     assert 0 < weights[2] < weights[0]  # nobody asked: that of all
     np.testing.assert_allclose(held, weights[kinds], atol=0.4)
+
+
+def test_each_member_has_weights_of_its_own():
+    """Scores that are 1 and 2 higher where right, with deviation one, weigh one to two; noise weighs nothing."""
+    rng = np.random.default_rng(0)
+    kinds, answers = rng.integers(0, 2, 400), rng.integers(0, 9, 400)
+    members = list(rng.normal(size=(3, 400, 9)).astype(np.float32))
+    for member, gain in zip(members, (1.0, 2.0, 0.0), strict=True):
+        member[np.arange(400), answers] += gain
+    members = [log_chances(member) for member in members]
+    weights, held = fit_weights(members, kinds, answers, 2, seed=0)
+    assert weights.shape == (2, 2)
+    assert held.shape == (400, 2)
+    np.testing.assert_allclose(weights[:, 0], 2.0, atol=0.4)
+    assert (weights[:, 1] < 0.2).all()
+    own = members[0] + held[:, :1] * members[1] + held[:, 1:] * members[2]
+    np.testing.assert_allclose(pooled(members, held), own)
+
+
+@pytest.fixture(scope="module")
+def ruled(graph):
+    return fit_links(graph, rules=True, penalties=(0.01,), settings=SETTINGS)
+
+
+def test_rules_are_a_member_where_validation_says_so(ruled, graph):
+    assert [row.name for row in ruled.rows] == [FREQUENT, "complex", "rules", "complex:rules"]
+    assert ruled.row("rules").valid > ruled.row(FREQUENT).valid
+    best = max((row for row in ruled.rows if row.kind == "scorer"), key=lambda row: row.valid)
+    assert ruled.chosen == best.name
+    assert (ruled.model.rules is None) == (ruled.chosen == "complex")
+    if ruled.model.rules is not None:
+        assert len(ruled.model.rules.triples) == ruled.sizes["train"]
+
+
+def test_a_model_with_rules_is_saved_whole(ruled, graph, tmp_path):
+    model = ruled.model
+    rules = mine_rules(graph)
+    weights = np.full((2 * len(graph.relations), 1), 0.7)
+    model = LinkModel(model.networks[:1], model.entities, model.relations, model.triples, weights, rules=rules)
+    model.save(tmp_path / "m")
+    again = load_links(tmp_path / "m")
+    assert again.rules.rules == rules.rules
+    queries = np.array([[0, 0], [3, 1], [5, 4]])
+    np.testing.assert_array_equal(again.scores(queries), model.scores(queries))
+    own = log_chances(model.networks[0].scores(queries)) + 0.7 * rules.log_chances(queries)
+    np.testing.assert_allclose(model.scores(queries), log_chances(own), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda arrays: arrays.pop("heads"),
+        lambda arrays: arrays["heads"].fill(99),
+        lambda arrays: arrays["bodies"].fill(-1),
+        lambda arrays: arrays["names"].fill(9_999),
+        lambda arrays: arrays["figures"].fill(np.nan),
+        lambda arrays: arrays.update(names=arrays["names"][:-1]),
+    ],
+)
+def test_damaged_rules_are_refused(graph, damage):
+    arrays = packed(mine_rules(graph))
+    damage(arrays)
+    with pytest.raises(ModelFormatError, match=r"weights.safetensors: rules"):
+        unpacked(arrays, graph.entities, graph.relations)

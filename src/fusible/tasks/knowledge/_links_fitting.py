@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from time import process_time
 from typing import Any
@@ -16,12 +16,13 @@ from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_train import BLOCK, ranked, train
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import fit_weights, pooled
-from fusible.tasks.knowledge.links_model import log_chances
 from fusible.tasks.knowledge.links_result import LinkRow
+from fusible.tasks.knowledge.rules import Rules, mine_rules
 from fusible.training.loop import seeded
 
 METRIC = "mrr"
 FREQUENT = "most frequent"
+RULES = "rules"
 MOST_QUERIES = 4_000
 """Validation queries that weights of relations are learned on, at most."""
 
@@ -61,21 +62,20 @@ class Fitting:
         row.cpu_seconds = process_time() - began
         return row, network
 
-    def weighted(self, structure: LinkNetwork, views: LinkNetwork) -> tuple[LinkRow, np.ndarray]:
-        """Both networks' say, that of views with a weight per relation; its validation score is out of fold."""
+    def weighted(self, name: str, members: Sequence[Score]) -> tuple[LinkRow, np.ndarray]:
+        """All members' log-probabilities, with a weight per relation; its validation score is out of fold."""
         began = process_time()
         queries, answers = both_ways(self.graph.part("valid"), self.relations)
         some = np.sort(np.random.default_rng(self.seed).permutation(len(queries))[:MOST_QUERIES])
         queries, answers = queries[some], answers[some]
-        ours, theirs = (self._log_chances(network.scores, queries) for network in (structure, views))
-        weights, held = fit_weights(ours, theirs, queries[:, 1], answers, 2 * self.relations, self.seed)
+        said = [self._blocks(member, queries) for member in members]
+        weights, held = fit_weights(said, queries[:, 1], answers, 2 * self.relations, self.seed)
 
         def score(asked: np.ndarray) -> np.ndarray:
-            ours, theirs = (log_chances(network.scores(asked)) for network in (structure, views))
-            return pooled(ours, theirs, weights[asked[:, 1]])
+            return pooled([member(asked) for member in members], weights[asked[:, 1]])
 
-        row = self.row(f"{structure.name}:weighted", "scorer", score, {"weights": float(weights.mean())})
-        row.valid = float((1 / ranks(pooled(ours, theirs, held), queries, answers, self.known)).mean())
+        valid = float((1 / ranks(pooled(said, held), queries, answers, self.known)).mean())
+        row = self.row(name, "scorer", score, {"weights": float(weights.mean())}, valid)
         row.cpu_seconds = process_time() - began
         return row, weights
 
@@ -90,6 +90,22 @@ class Fitting:
 
         return self.valid(score)
 
+    def ruled(self) -> tuple[LinkRow, Rules, Score]:
+        """What rules of the training triples find by themselves, these rules, and what they say, said once only."""
+        began = process_time()
+        rules = mine_rules(self.graph, seed=self.seed)
+        held: dict[bytes, np.ndarray] = {}
+
+        def score(queries: np.ndarray) -> np.ndarray:
+            key = queries.tobytes()
+            if key not in held:
+                held[key] = rules.log_chances(queries)
+            return held[key]
+
+        row = self.row(RULES, "rules", score, {"rules": len(rules)})
+        row.cpu_seconds = process_time() - began
+        return row, rules, score
+
     def frequent(self) -> LinkRow:
         """What leads from a relation most often, whatever the entity: the baseline that any scorer must beat."""
         heads, kinds, tails = self.graph.part("train").T
@@ -98,16 +114,15 @@ class Fitting:
         np.add.at(counts, (kinds + self.relations, heads), 1)
         return self.row(FREQUENT, "baseline", lambda queries: counts[queries[:, 1]], {})
 
-    def row(self, name: str, kind: str, score: Score, settings: dict[str, Any]) -> LinkRow:
-        """Measure a candidate on validation and test triples."""
+    def row(self, name: str, kind: str, score: Score, settings: dict[str, Any], valid: float | None = None) -> LinkRow:
+        """Measure a candidate on validation triples, unless that is known, and on test triples."""
         values = per_triple(ranked(score, self.graph.part("test"), self.known, self.relations))
-        return LinkRow(name, kind, self.valid(score), {}, settings, values=values)
+        return LinkRow(name, kind, self.valid(score) if valid is None else valid, {}, settings, values=values)
 
     def valid(self, score: Score) -> float:
         """Mean reciprocal rank on validation triples."""
         return float(per_triple(ranked(score, self.graph.part("valid"), self.known, self.relations))[METRIC].mean())
 
     @staticmethod
-    def _log_chances(score: Score, queries: np.ndarray) -> np.ndarray:
-        parts = [log_chances(score(queries[start : start + BLOCK])) for start in range(0, len(queries), BLOCK)]
-        return np.concatenate(parts)
+    def _blocks(score: Score, queries: np.ndarray) -> np.ndarray:
+        return np.concatenate([score(queries[start : start + BLOCK]) for start in range(0, len(queries), BLOCK)])

@@ -1,10 +1,12 @@
-"""Scores of structure and of views put together with a weight per relation, learned on validation triples.
+"""Scores of several members put together with a weight per relation and member, learned on validation triples.
 
-The product of what both say, each raised to a power (log-linear pooling; Genest and Zidek, "Combining Probability
+The product of what all say, each raised to a power (log-linear pooling; Genest and Zidek, "Combining Probability
 Distributions", 1986). Relations with few validation triples take the weight of all.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,31 +17,35 @@ FOLDS = 5
 STEPS = 40
 
 
-def pooled(structure: np.ndarray, views: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Structure's log-probabilities plus those of views times a weight per row: (rows, entities)."""
-    return np.asarray(structure + weights[:, None] * views)
+def pooled(members: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """The first member's log-probabilities plus those of the others, each times its weight per row (rows, others)."""
+    found = members[0]
+    for place, member in enumerate(members[1:]):
+        found = found + weights[:, place, None] * member
+    return np.asarray(found)
 
 
 def fit_weights(
-    structure: np.ndarray, views: np.ndarray, kinds: np.ndarray, answers: np.ndarray, count: int, seed: int
+    members: Sequence[np.ndarray], kinds: np.ndarray, answers: np.ndarray, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (count,) of all relations, and those (rows,) that each row got from the other folds.
+    """Weights (count, others) of all relations, and those (rows, others) that each row got from the other folds.
 
-    `structure` and `views` are log-probabilities (rows, entities) of validation queries, `kinds` their relations and
-    `answers` what is right.
+    `members` are log-probabilities (rows, entities) of validation queries, the first of which has the weight one,
+    `kinds` their relations and `answers` what is right.
     """
+    others = len(members) - 1
     fold = np.random.default_rng(seed).integers(0, FOLDS, len(kinds))
     gains, held = [], []
     for strength in STRENGTHS:
-        own = np.zeros(len(kinds))
+        own = np.zeros((len(kinds), others))
         for one in range(FOLDS):
             rest = fold != one
-            found = _fitted(structure[rest], views[rest], kinds[rest], answers[rest], count, strength)
+            found = _fitted([one[rest] for one in members], kinds[rest], answers[rest], count, strength)
             own[~rest] = found[kinds[~rest]]
         held.append(own)
-        gains.append(_likelihood(pooled(structure, views, own), answers))
+        gains.append(_likelihood(pooled(members, own), answers))
     best = int(np.argmax(gains))
-    return _fitted(structure, views, kinds, answers, count, STRENGTHS[best]), held[best]
+    return _fitted(members, kinds, answers, count, STRENGTHS[best]), held[best]
 
 
 def _likelihood(scores: np.ndarray, answers: np.ndarray) -> float:
@@ -48,18 +54,20 @@ def _likelihood(scores: np.ndarray, answers: np.ndarray) -> float:
 
 
 def _fitted(
-    structure: np.ndarray, views: np.ndarray, kinds: np.ndarray, answers: np.ndarray, count: int, strength: float
+    members: Sequence[np.ndarray], kinds: np.ndarray, answers: np.ndarray, count: int, strength: float
 ) -> np.ndarray:
-    """Weights (count,), none below zero: likelihood of the right answers, less what sets relations apart."""
-    ours, theirs, right = (torch.from_numpy(part) for part in (structure, views, answers))
-    asked = torch.from_numpy(kinds)
-    shared, own = torch.zeros(1, requires_grad=True), torch.zeros(count, requires_grad=True)
+    """Weights (count, others), none below zero: likelihood of the right answers, less what sets relations apart."""
+    first, *rest = (torch.from_numpy(member) for member in members)
+    asked, right = torch.from_numpy(kinds), torch.from_numpy(answers)
+    shared, own = (torch.zeros(rows, len(rest), requires_grad=True) for rows in (1, count))
     optimizer = torch.optim.LBFGS([shared, own], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        weights = torch.nn.functional.softplus(shared + own - 2.0)
-        scores = ours + weights[asked].unsqueeze(1).to(ours.dtype) * theirs
+        weights = torch.nn.functional.softplus(shared + own - 2.0)[asked].to(first.dtype)
+        scores = first
+        for place, member in enumerate(rest):
+            scores = scores + weights[:, place, None] * member
         loss = torch.nn.functional.cross_entropy(scores, right, reduction="sum") + strength * (own**2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss

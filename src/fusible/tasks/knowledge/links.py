@@ -14,11 +14,12 @@ from fusible.data.graph import Graph, read_graph, split_graph
 from fusible.errors import DataError
 from fusible.evaluation.links import difference, summary
 from fusible.scorers._base import Product
-from fusible.tasks.knowledge._links_fitting import FREQUENT, METRIC, Fitting
+from fusible.tasks.knowledge._links_fitting import FREQUENT, METRIC, Fitting, Score
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_views import NAME, told_of, with_entities
-from fusible.tasks.knowledge.links_model import LinkModel
+from fusible.tasks.knowledge.links_model import LinkModel, log_chances
 from fusible.tasks.knowledge.links_result import LinkRow, Links
+from fusible.tasks.knowledge.rules import Rules
 from fusible.tasks.source import Progress, stage
 
 __all__ = ["FREQUENT", "METRIC", "LinkSettings", "fit_links"]
@@ -35,6 +36,7 @@ def fit_links(
     encoders: Mapping[str, str] | None = None,
     scorers: Sequence[str] = ("complex",),
     penalties: Sequence[float] = PENALTIES,
+    rules: bool = False,
     settings: LinkSettings | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -59,6 +61,9 @@ def fit_links(
         weight per relation (`:weighted`).
     penalties : sequence of float
         Weights of the penalty, tried for scorers that multiply; validation triples choose.
+    rules : bool
+        Also mine rules (`fusible.mine_rules`): they are measured by themselves (`rules`), and put together with the
+        best candidate, with a weight per relation (`:rules`), which is the model if validation triples say so.
     settings : LinkSettings, optional
         All else about training.
 
@@ -81,20 +86,47 @@ def fit_links(
     fitting = Fitting(held, settings or LinkSettings(), seed, told)
     trials = _trials(fitting, scorers, penalties, progress)
     rows = [fitting.frequent(), *(row for row, *_ in trials)]
-    row, networks, weights = max(trials, key=lambda trial: trial[0].valid)
-    by_views = [one[0] for _, one, _ in trials if len(one) == 1 and one[0].entities.views]
+    by_views = [one[0] for _, one, *_ in trials if len(one) == 1 and one[0].entities.views]
+    if rules:
+        alone, trial = _with_rules(fitting, trials)
+        rows += [alone, trial[0]]
+        trials.append(trial)
+    row, networks, weights, mined = max(trials, key=lambda trial: trial[0].valid)
     stranger = max(by_views, key=fitting.strange) if by_views else None
     for one in rows:
         one.test = summary(one.values, seed=seed)
     gain = difference(row.values[METRIC], rows[0].values[METRIC], seed=seed)
     info = {"mrr": row.test[METRIC].score, "seed": seed, "candidate": row.name, "settings": row.settings}
-    model = LinkModel(networks, held.entities, held.relations, held.triples, weights, stranger, told, info)
+    model = LinkModel(
+        networks,
+        held.entities,
+        held.relations,
+        held.triples,
+        weights,
+        stranger,
+        told,
+        mined,
+        info,
+    )
     sizes = {"entities": len(held.entities), "relations": len(held.relations)}
     sizes |= {part: len(held.parts[part]) for part in held.parts}
     return Links(METRIC, row.name, rows, sizes, gain, list(held.problems), model, seed)
 
 
-Trial = tuple[LinkRow, tuple[LinkNetwork, ...], np.ndarray | None]
+Trial = tuple[LinkRow, tuple[LinkNetwork, ...], np.ndarray | None, Rules | None]
+"""What is measured, its networks, the weights of all but the first member, and rules where they are the last."""
+
+
+def _with_rules(fitting: Fitting, trials: Sequence[Trial]) -> tuple[LinkRow, Trial]:
+    """What rules find by themselves; and the best trial together with them."""
+    row, networks, *_ = max(trials, key=lambda trial: trial[0].valid)
+    alone, rules, said = fitting.ruled()
+    together, weights = fitting.weighted(f"{row.name}:rules", [*map(_chances, networks), said])
+    return alone, (together, networks, weights, rules)
+
+
+def _chances(network: LinkNetwork) -> Score:
+    return lambda queries: log_chances(network.scores(queries))
 
 
 def _trials(
@@ -114,13 +146,14 @@ def _trials(
             return replace(row, cpu_seconds=sum(one.cpu_seconds for one, _ in found)), network
 
         plain = [best(name) for name in tried]
-        trials: list[Trial] = [(row, (network,), None) for row, network in plain]
+        trials: list[Trial] = [(row, (network,), None, None) for row, network in plain]
         if fitting.told is not None:
             _, structure = max(plain, key=lambda one: one[0].valid)
             alone, views = best(structure.name, structure=False, views=True)
             both, joint = best(structure.name, views=True)
-            mixed, weights = fitting.weighted(structure, views)
-            trials += [(alone, (views,), None), (both, (joint,), None), (mixed, (structure, views), weights)]
+            mixed, weights = fitting.weighted(f"{structure.name}:weighted", [*map(_chances, (structure, views))])
+            trials += [(alone, (views,), None, None), (both, (joint,), None, None)]
+            trials.append((mixed, (structure, views), weights, None))
     return trials
 
 

@@ -21,6 +21,8 @@ from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, sch
 from fusible.tasks.knowledge._links_network import LinkNetwork
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import pooled
+from fusible.tasks.knowledge._rules_pack import packed, unpacked
+from fusible.tasks.knowledge.rules import Rules
 
 KEY = "links"
 MOST = 50_000_000
@@ -32,7 +34,8 @@ class LinkModel:
     """Answers what an entity is linked to; by `fit_links`, or from a folder by `load_links`.
 
     `triples` int64 (rows, 3) are what is known: places in `entities` and `relations`. `networks` are one, or that of
-    structure and that of views, whose say has a weight per relation (`weights`). `stranger` answers for entities that
+    structure and that of views; they and `rules`, where there are such, are put together with a weight per relation of
+    all but the first (`weights`). `stranger` answers for entities that
     no training triple has, by their views; `told` is how these are encoded. Both are there where a table told of
     entities.
     """
@@ -44,6 +47,7 @@ class LinkModel:
     weights: np.ndarray | None = None
     stranger: LinkNetwork | None = None
     told: Told | None = None
+    rules: Rules | None = None
     info: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -86,10 +90,12 @@ class LinkModel:
 
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Log-probabilities (rows, entities) of queries (rows, 2): entity, and relation, or relation + relations."""
-        found = log_chances(self.networks[0].scores(queries))
+        members = [log_chances(network.scores(queries)) for network in self.networks]
+        if self.rules is not None:
+            members.append(self.rules.log_chances(queries))
+        found = members[0]
         if self.weights is not None:
-            found = pooled(found, log_chances(self.networks[1].scores(queries)), self.weights[queries[:, 1]])
-            found = log_chances(found)
+            found = log_chances(pooled(members, self.weights[queries[:, 1]]))
         strange = ~self.networks[0].entities.seen.numpy()[queries[:, 0]]
         if self.stranger is not None and strange.any():
             found[strange] = log_chances(self.stranger.scores(queries[strange]))
@@ -114,6 +120,9 @@ class LinkModel:
         packer.packed.arrays[f"{KEY}.triples"] = torch.from_numpy(self.triples.astype(np.int64))
         if self.weights is not None:
             packer.packed.arrays[f"{KEY}.weights"] = torch.from_numpy(self.weights)
+        if self.rules is not None:
+            arrays = {f"{KEY}.rules.{name}": torch.from_numpy(array) for name, array in packed(self.rules).items()}
+            packer.packed.arrays |= arrays
         names = {"entities": self.entities, "relations": self.relations}
         packer.packed.learned |= {name: json.dumps(list(held), ensure_ascii=False) for name, held in names.items()}
         plain: dict[str, Any] = {"networks": [network.spec() for network in networks], "told": None}
@@ -147,16 +156,20 @@ def load_links(folder: str | Path) -> LinkModel:
         sizes = len(entities), len(relations)
         networks = tuple(_network(parts, number, spec, *sizes) for number, spec in enumerate(plain["networks"]))
         weights = parts.arrays.pop(f"{KEY}.weights", None)
-        own = 1 if weights is None else 2
-        if len(networks) != own + (plain["told"] is not None) or (weights is not None and len(weights) != 2 * sizes[1]):
+        rules = _rules(parts, entities, relations)
+        own = len(networks) - (plain["told"] is not None)
+        members = own + (rules is not None)
+        if own < 1 or (weights is None) != (members == 1):
             raise ModelFormatError(f"{place}: {len(networks)} networks do not go with the rest of the model")
+        if weights is not None and weights.shape != (2 * sizes[1], members - 1):
+            raise ModelFormatError(f"{place}: weights of {members} members: expected {2 * sizes[1]} rows")
         info, held = dict(config["info"]), None if weights is None else weights.numpy()
         if plain["told"] is None:
-            return LinkModel(networks, entities, relations, triples, held, info=info)
+            return LinkModel(networks, entities, relations, triples, held, rules=rules, info=info)
         built = pack.unpack_encoders(parts)
         columns, views = schema_of(plain["told"])
         told = Told({}, views, columns, {view: built[key] for view, key in plain["told"]["encoders"].items()})
-        return LinkModel(networks[:own], entities, relations, triples, held, networks[own], told, info)
+        return LinkModel(networks[:own], entities, relations, triples, held, networks[own], told, rules, info)
 
 
 def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities: int, relations: int) -> LinkNetwork:
@@ -180,6 +193,17 @@ def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities:
     network = pack.unpack_module(parts, f"{KEY}{number}", build)
     assert isinstance(network, LinkNetwork)
     return network
+
+
+def _rules(parts: pack.Packed, entities: tuple[str, ...], relations: tuple[str, ...]) -> Rules | None:
+    """Rules that are a member, where there are such."""
+    key = f"{KEY}.rules."
+    arrays = {name[len(key) :]: parts.arrays.pop(name).numpy() for name in list(parts.arrays) if name.startswith(key)}
+    if not arrays:
+        return None
+    if "triples" in arrays:
+        _check(arrays["triples"], len(entities), len(relations))
+    return unpacked(arrays, entities, relations)
 
 
 def log_chances(scores: np.ndarray) -> np.ndarray:

@@ -24,6 +24,8 @@ from fusible.tasks.knowledge._rules_score import HOW, Scoring
 
 LETTERS = "xyzw"
 LONGEST = 3
+FLOOR = 1e-3
+"""Chance of an entity that no rule foretells, beside those that rules do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,11 @@ class Rules:
         if how not in HOW:
             raise ConfigError(f"rules: aggregation {how!r}, expected one of {', '.join(HOW)}")
         return self._scoring.evidence(np.asarray(queries, np.int64), how)
+
+    def log_chances(self, queries: np.ndarray) -> np.ndarray:
+        """Log-probabilities (rows, entities) that share one among all entities by the surest rules' chances."""
+        chances = -np.expm1(-self.score(queries).astype(np.float64)) + FLOOR
+        return np.log(chances / chances.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def explain(self, head: str, relation: str, tail: str, *, most: int = 10, paths: int = 1) -> list[Reason]:
         """The surest `most` rules that foretell a triple, each with the known triples of up to `paths` of its paths.
