@@ -99,7 +99,7 @@ def _exact(name: str, spans: Spans) -> list[Span]:
     value = value_of(name)
     if value is not None:
         return _by_value(value, spans)
-    whole = " ".join(filter(None, map(_word, _WORD.findall(written(name)))))
+    whole = normalised(written(name).replace("(", " ").replace(")", " "))
     for form in (whole, normalised(name), _place(name)):
         if at := spans.by_name.get(form):
             return at
@@ -130,15 +130,17 @@ def _close(name: str, spans: Spans, taken: set[Span]) -> list[Span]:
     wanted, said = normalised(name), list(spans.by_name)
     if not said or len(wanted) < 3:
         return []
-    scores = np.maximum(*(process.cdist([wanted], said, scorer=one)[0] for one in (fuzz.ratio, fuzz.token_sort_ratio)))
-    for place in np.argsort(-scores, kind="stable")[:5]:
-        free = [span for span in spans.by_name[said[place]] if span not in taken]
-        if scores[place] >= CLOSE and free:
-            return free
+    telling = _telling(name)
+    ordered, sorted_ = (process.cdist([wanted], said, scorer=one)[0] for one in (fuzz.ratio, fuzz.token_sort_ratio))
+    shares = np.array([bool(telling & set(one.split())) for one in said])
+    scores = np.maximum(ordered, sorted_ * shares)
+    best = int(np.argmax(scores))
+    if scores[best] >= CLOSE:
+        return [span for span in spans.by_name[said[best]] if span not in taken]
     short = _initials(name)
     if free := [span for span in spans.by_name.get(short, ()) if span not in taken and spans.slice(span)[0].isupper()]:
         return free
-    words, telling = set(wanted.split()), _telling(name)
+    words = set(wanted.split())
     shares = [len(one) / len(wanted) if words >= (own := set(one.split())) and own & telling else 0.0 for one in said]
     best = int(np.argmax(shares))
     free = [span for span in spans.by_name[said[best]] if span not in taken]
