@@ -12,7 +12,7 @@ from fusible.errors import ConfigError, DataError, ModelFormatError
 from fusible.tasks.knowledge.extracted import Said
 from fusible.tasks.knowledge.extracting import ExtractSettings, judged
 
-SMALL = ExtractSettings(epochs=25, batch=8, rate=5e-3, hidden=48)
+SMALL = ExtractSettings(epochs=12, batch=10, rate=1e-2, hidden=48)
 STRANGE = "Cork lies in Ireland. Murphy is the mayor of Cork."
 
 
@@ -95,12 +95,13 @@ def test_what_is_odd_is_told():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ([{"text": f"Town {n} lies.", "triples": []} for n in range(9)], "1 row.s. with different triples"),
+        ([{"text": f"Town {n} lies.", "triples": []} for n in range(9)], "training rows have no triples"),
         ([{"text": f"a {n}", "triples": [["x", "r", f"y {n}"]]} for n in range(9)], "none of 7 triples could be found"),
         ([{"text": "a", "triples": [["x", "y"]]}], "row 1: expected a list of triples"),
         ([{"text": "a", "triples": "[1"}], "row 1: expected a list of triples .* as JSON"),
         ([{"words": "a", "triples": "[]"}], "no column 'text'"),
-        ([{"text": "a", "triples": '[["a", "r", "b"]]', "split": "train"}], "no valid texts"),
+        ([{"text": "a", "triples": '[["a", "r", "b"]]'}], "1 row.s. with different triples"),
+        ([{"text": "a", "triples": '[["a", "r", "b"]]', "split": part} for part in ("train", "dev")], "no test texts"),
     ],
 )
 def test_pairs_that_cannot_be_used_are_one_line(table, message):

@@ -95,8 +95,6 @@ def fit_extractor(
     started, settings = time.process_time(), settings or ExtractSettings()
     parts = _parts(pairs, seed)
     relations = tuple(sorted({triple[1] for pair in parts["train"] for triple in pair.triples}))
-    if not relations:
-        raise DataError("pairs: the training rows have no triples; expected at least one")
     encoder = TextMinilm()
     with stage(progress, "align", None):
         material = labelled(parts["train"], {name: place for place, name in enumerate(relations)}, encoder.tokenizer)
@@ -191,6 +189,8 @@ def _triple(one: Said) -> Triple:
 
 def _parts(pairs: Any, seed: int) -> dict[str, list[Pair]]:
     parts = read_pairs(pairs)
+    if not any(pair.triples for pair in parts.get("train", ())):
+        raise DataError("pairs: the training rows have no triples; expected at least one")
     if set(parts) == {"train"}:
         parts = split_pairs([pair for pair in parts["train"] if pair.texts], seed)
     for name in PARTS:
