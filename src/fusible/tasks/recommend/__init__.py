@@ -1,0 +1,1 @@
+"""Recommendation: items ranked for users, from what users chose and from whatever is known of items."""
