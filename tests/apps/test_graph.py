@@ -94,6 +94,27 @@ def test_rules_are_printed_and_written(capsys, people, tmp_path):
     assert {rule["length"] for rule in shown} == {1}
 
 
+def test_answers_are_explained_by_rules_and_known_triples(capsys, model):
+    asked = ("graph", "predict", model, "-r", "lives in", "--head", "p3", "-k", "1", "--known", "--explain")
+    code, out, err = call(capsys, *asked)
+    assert code == 0, err
+    assert "Ulm: " in out
+    assert "→ lives in(x, " in out
+    code, out, err = call(capsys, *asked, "--json")
+    answer = json.loads(out)["answers"][0]
+    assert answer["entity"] == "Ulm"
+    assert answer["reasons"][0]["confidence"] >= answer["reasons"][-1]["confidence"] > 0
+    assert all(len(triple) == 3 for triple in answer["reasons"][0]["triples"])
+
+
+def test_rules_may_be_a_member(capsys, people, tmp_path):
+    asked = ("-o", tmp_path / "m", "--width", "4", "--epochs", "2", "--rules", "--json")
+    code, out, err = call(capsys, "graph", "fit", people, *asked)
+    assert code == 0, err
+    names = [row["name"] for row in json.loads(out)["rows"]]
+    assert names == ["most frequent", "complex", "rules", "complex:rules"]
+
+
 def test_queries_are_answered_with_their_paths(capsys, people, model):
     code, out, err = call(capsys, "graph", "query", people, "?x: 'lives in' Ulm & knows p4")
     assert code == 0, err

@@ -51,6 +51,9 @@ def fit(
     scorer: Annotated[
         list[str] | None, typer.Option("--scorer", metavar="NAME", help="Try this scorer; repeatable (complex).")
     ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Also mine rules, and put them together with the best scorer.")
+    ] = False,
     width: Annotated[int, typer.Option("--width", min=1, help="Dimensions of an entity's vector.")] = 500,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Most passes over the triples.")] = 100,
     device: options.Device = "cpu",
@@ -70,6 +73,7 @@ def fit(
             entity=entity,
             encoders=options.parse_encoders(encoder),
             scorers=scorer or ("complex",),
+            rules=rules,
             settings=LinkSettings(width=width, epochs=epochs),
             device=device,
             seed=seed,
@@ -92,16 +96,23 @@ def predict(
     tail: Annotated[str | None, typer.Option("--tail", metavar="ENTITY", help="Where it leads to.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many answers.")] = 10,
     known: Annotated[bool, typer.Option("--known", help="Also what the graph says already.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the rules and the known triples that each answer follows from.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Name the likeliest ends of a relation."""
+    from fusible.apps.graph_rules import print_reasons, reasons_of
     from fusible.tasks.knowledge.links_model import load_links
 
     if (head is None) == (tail is None):
         raise ConfigError("give --head or --tail, not both; the other end is what is looked for")
-    found = load_links(model).predict(relation, head=head, tail=tail, k=k, known=known)
+    links = load_links(model)
+    found = links.predict(relation, head=head, tail=tail, k=k, known=known)
+    reasons = reasons_of(links, relation, head, tail, list(found["entity"])) if explain else {}
     if json:
-        print_json({"answers": found.to_dict("records")})
+        answers = found.to_dict("records")
+        print_json({"answers": [one | ({"reasons": reasons[one["entity"]]} if explain else {}) for one in answers]})
         return
     from rich.console import Console
     from rich.table import Table
@@ -110,6 +121,7 @@ def predict(
     for entity, score, said in found.itertuples(index=False):
         table.add_row(entity, f"{score:.3f}", *(["yes" if said else ""] if known else []))
     Console().print(table, markup=False)
+    print_reasons(reasons)
 
 
 def _print_links(result: Links) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from fusible.apps import options
@@ -13,8 +12,6 @@ from fusible.apps.output import print_json
 from fusible.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fusible.data.graph import Graph
-    from fusible.tasks.knowledge.links_model import LinkModel
     from fusible.tasks.knowledge.queries import Answers
 
 
@@ -48,20 +45,12 @@ def query(
     if model is not None:
         by = load_links(model)
     if rules:
-        by = mine_rules(_graph(held) if isinstance(held, LinkModel) else held)
+        by = held.reasoning() if isinstance(held, LinkModel) else mine_rules(held)
     found = query_graph(held, text, by=by, k=k, beam=beam)
     if json:
         print_json(found.to_json())
         return
     _print_answers(found)
-
-
-def _graph(model: LinkModel) -> Graph:
-    """What a model knows."""
-    from fusible.data.graph import Graph
-
-    parts = {"train": np.arange(len(model.triples))}
-    return Graph(model.entities, model.relations, model.triples, parts)
 
 
 def _print_answers(found: Answers) -> None:

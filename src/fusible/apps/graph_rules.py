@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fusible.apps import options
 from fusible.apps.output import check_suffix, print_json, write_table
+
+if TYPE_CHECKING:
+    from fusible.tasks.knowledge.links_model import LinkModel
+    from fusible.tasks.knowledge.rules import Reason
+
+SHOWN = 3
+"""Reasons of an answer that are shown."""
+
+
+def reasons_of(
+    model: LinkModel, relation: str, head: str | None, tail: str | None, answers: Sequence[str]
+) -> dict[str, list[Reason]]:
+    """The surest rules that each answer follows from, with the known triples that make them fire."""
+    rules = model.reasoning()
+    found = {}
+    for name in answers:
+        start, end = (name, tail) if head is None else (head, name)
+        found[name] = rules.explain(str(start), relation, str(end), most=SHOWN)
+    return found
+
+
+def print_reasons(reasons: Mapping[str, Sequence[Reason]]) -> None:
+    """Print reasons, answer by answer."""
+    for name, found in reasons.items():
+        typer.echo(f"{name}: " + ("" if found else "no rule foretells it"))
+        for reason in found:
+            typer.echo(f"  {reason}")
 
 
 def rules(

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from fusible import registry
+from fusible.data.graph import Graph
 from fusible.errors import ConfigError, ModelFormatError
 from fusible.evaluation.links import Known
 from fusible.tasks import pack
@@ -22,7 +23,7 @@ from fusible.tasks.knowledge._links_network import LinkNetwork
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import pooled
 from fusible.tasks.knowledge._rules_pack import packed, unpacked
-from fusible.tasks.knowledge.rules import Rules
+from fusible.tasks.knowledge.rules import Rules, mine_rules
 
 KEY = "links"
 MOST = 50_000_000
@@ -100,6 +101,13 @@ class LinkModel:
         if self.stranger is not None and strange.any():
             found[strange] = log_chances(self.stranger.scores(queries[strange]))
         return found
+
+    def reasoning(self) -> Rules:
+        """Rules that explain answers: those that are a member, or else such as are mined from all known triples."""
+        if self.rules is not None:
+            return self.rules
+        every = {"train": np.arange(len(self.triples))}
+        return mine_rules(Graph(self.entities, self.relations, self.triples, every))
 
     def _scores_of(self, cells: dict[str, Any], kind: int) -> np.ndarray:
         """Log-probabilities (entities,) of what an entity that only its cells tell of is linked to."""
