@@ -19,13 +19,14 @@ RANK = {
     "networks": 3,
     "decoders": 3,
     "scorers": 3,
+    "propagation": 3,
     "training": 4,
     "evaluation": 5,
     "tasks": 6,
     "report": 7,
     "apps": 8,
 }
-STRANGERS = {"encoders", "alignment", "fusion", "ensembles", "networks", "decoders", "scorers"}
+STRANGERS = {"encoders", "alignment", "fusion", "ensembles", "networks", "decoders", "scorers", "propagation"}
 """Rooms that never import one another: `tasks` brings them together."""
 
 

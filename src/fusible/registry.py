@@ -17,7 +17,7 @@ from typing import Any
 
 from fusible.errors import RegistryError
 
-FAMILIES = ("encoders", "alignment", "fusion", "ensembles", "networks", "decoders", "scorers")
+FAMILIES = ("encoders", "alignment", "fusion", "ensembles", "networks", "decoders", "scorers", "propagation")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 
 

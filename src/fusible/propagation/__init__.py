@@ -1,0 +1,1 @@
+"""Networks that carry vectors of entities along the relations of a graph."""
