@@ -329,3 +329,51 @@ def test_damaged_rules_are_refused(graph, damage):
     damage(arrays)
     with pytest.raises(ModelFormatError, match=r"weights.safetensors: rules"):
         unpacked(arrays, graph.entities, graph.relations)
+
+
+@pytest.fixture(scope="module")
+def carried(graph, table):
+    quick = LinkSettings(width=8, batch=200, epochs=20, look=10)
+    options = {"penalties": (0.001,), "settings": quick, "encoders": {"about": "text_tfidf"}}
+    return fit_links(graph, entities=table, scorers=("complex:relational",), **options)
+
+
+def test_vectors_are_carried_along_edges(carried):
+    assert carried.rows[1].name == "complex:relational"
+    assert carried.row("complex:relational").test["mrr"].score > carried.row(FREQUENT).test["mrr"].score + 0.2
+
+
+def test_who_has_no_links_is_asked_about_in_a_network_too(carried, tmp_path):
+    carried.model.save(tmp_path / "m")
+    again = load_links(tmp_path / "m")
+    for asked in ("north 3", "north 20", {"about": "studies at the north college"}):
+        one, other = (model.predict("knows", head=asked) for model in (carried.model, again))
+        pd.testing.assert_frame_equal(one, other)
+    assert carried.model.stranger is not None
+    assert len(carried.model.stranger.triples) == carried.sizes["train"]
+
+
+def test_triples_that_are_asked_for_carry_nothing(graph):
+    torch.manual_seed(0)
+    triples = torch.from_numpy(graph.part("train"))
+    network = LinkNetwork(
+        len(graph.entities), len(graph.relations), "distmult:compositional", 4, triples=triples
+    ).eval()
+    torch.nn.init.normal_(network.entities.own.weight)
+    rows = triples[:5]
+    less = LinkNetwork(
+        len(graph.entities), len(graph.relations), "distmult:compositional", 4, triples=triples[5:]
+    ).eval()
+    less.load_state_dict(network.state_dict() | {"triples": triples[5:]})
+    for queries, answers in (
+        (rows[:, :2], rows[:, 2]),
+        (torch.stack([rows[:, 2], rows[:, 1] + len(graph.relations)], 1), rows[:, 0]),
+    ):
+        settings = LinkSettings(penalty=0.1)
+        one, other = (built.loss(queries, answers, settings) for built in (network, less))
+        torch.testing.assert_close(one, other)
+
+
+def test_networks_that_are_not_there_are_refused(graph):
+    with pytest.raises(RegistryError, match="no part of propagation is called 'relation': did you mean relational"):
+        fit_links(graph, scorers=("complex:relation",), settings=SETTINGS)

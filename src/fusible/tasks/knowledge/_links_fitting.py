@@ -45,7 +45,15 @@ class Fitting:
         features = self.told.features if views and self.told is not None else None
         size = len(self.graph.entities)
         with seeded(self.seed):
-            network = LinkNetwork(size, self.relations, scorer, settings.width, features, structure=structure)
+            network = LinkNetwork(
+                size,
+                self.relations,
+                scorer,
+                settings.width,
+                features,
+                structure=structure,
+                triples=torch.from_numpy(self.graph.part("train")),
+            )
         seen = np.unique(self.graph.part("train")[:, [0, 2]])
         network.entities.seen[:] = torch.from_numpy(np.isin(np.arange(size), seen))
         train(

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from fusible import registry
+from fusible.propagation._base import Propagation
+from fusible.propagation._edges import Edges
 from fusible.scorers._base import SPREAD, Scorer
 from fusible.tasks.knowledge._links_entities import OPERATOR, Entities
 
@@ -43,8 +45,11 @@ class LinkNetwork(nn.Module):
     """Vectors of entities, and a scorer of twice as many relations as there are: the second half asks for heads.
 
     `features` {view: (entities, width)} are encodings of what is known of entities, see `Entities`; without them, each
-    has a vector of its own alone.
+    has a vector of its own alone. A scorer called `complex:relational` scores vectors that the network `relational`
+    (see the family `propagation`) has carried along the edges of `triples` (rows, 3).
     """
+
+    triples: torch.Tensor
 
     def __init__(
         self,
@@ -56,21 +61,40 @@ class LinkNetwork(nn.Module):
         *,
         structure: bool = True,
         operator: str = OPERATOR,
+        triples: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
         self.name, self.structure, self.operator = scorer, structure, operator
-        self.scorer: Scorer = registry.build("scorers", scorer, relations=2 * relations, width=width)
+        scoring, _, carrying = scorer.partition(":")
+        self.scorer: Scorer = registry.build("scorers", scoring, relations=2 * relations, width=width)
         spread = self.scorer.entity_width**-0.5 if self.scorer.near else SPREAD
         self.entities = Entities(
             entities, self.scorer.entity_width, spread, features, structure=structure, operator=operator
         )
+        self.network: Propagation | None = None
+        self._edges: Edges | None = None
+        if carrying:
+            network = registry.build("propagation", carrying, relations=relations, width=self.scorer.entity_width)
+            self.network = network
+            self.register_buffer("triples", torch.zeros(0, 3, dtype=torch.int64) if triples is None else triples)
+
+    def vectors(self, asked: torch.Tensor | None = None) -> torch.Tensor:
+        """Vectors (entities, width) that are scored; triples (any, 3) that are asked for carry nothing."""
+        own: torch.Tensor = self.entities()
+        if self.network is None:
+            return own
+        if self._edges is None:
+            self._edges = Edges(self.triples, len(own), self.network.relations)
+        found: torch.Tensor = self.network(own, self._edges, None if asked is None else self._edges.rows(asked))
+        return found
 
     def spec(self) -> dict[str, Any]:
         """Plain values that build it anew."""
         held = self.entities
         widths = {view: getattr(held, f"view_{place}").shape[1] for place, view in enumerate(held.views)}
         plain = {"scorer": self.name, "width": self.scorer.width, "structure": self.structure}
-        return {**plain, "operator": self.operator, "views": widths}
+        edges = {"triples": len(self.triples)} if self.network is not None else {}
+        return {**plain, "operator": self.operator, "views": widths, **edges}
 
     def loss(
         self,
@@ -86,8 +110,11 @@ class LinkNetwork(nn.Module):
         asking once per answer, the mean over triples. Entities that no training triple has are no rivals: nothing says
         that they are wrong.
         """
-        every, kinds = self.entities(), queries[:, 1]
+        kinds = queries[:, 1]
         counts = torch.ones_like(kinds) if counts is None else counts
+        every = self.vectors(
+            None if self.network is None else self._facts(queries.repeat_interleave(counts, 0), answers)
+        )
         asked, share = torch.arange(len(queries)).repeat_interleave(counts), counts / len(answers)
         few, places, times = answers.unique(return_inverse=True, return_counts=True)
         # one gather, for the gradient of each is a table of all entities
@@ -120,11 +147,20 @@ class LinkNetwork(nn.Module):
     @torch.inference_mode()
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Scores (rows, entities) of queries (rows, 2): entity, and relation or reciprocal relation."""
-        every, asked = self.entities(), torch.from_numpy(queries)
+        every, asked = self.vectors(), torch.from_numpy(queries)
         return self.scorer.score(self.scorer.query(every[asked[:, 0]], asked[:, 1]), every).numpy()
 
     @torch.inference_mode()
     def scores_of(self, features: Mapping[str, torch.Tensor], kinds: np.ndarray) -> np.ndarray:
         """The same of entities outside of the graph, by what views (rows, width) say of them; relations (rows,)."""
         heads = self.entities.told(features)
-        return self.scorer.score(self.scorer.query(heads, torch.from_numpy(kinds)), self.entities()).numpy()
+        if self.network is not None:
+            heads = self.network(heads, Edges(self.triples[:0], len(heads), self.network.relations))
+        return self.scorer.score(self.scorer.query(heads, torch.from_numpy(kinds)), self.vectors()).numpy()
+
+    def _facts(self, queries: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+        """Triples (rows, 3) of queries (rows, 2) and their answers: heads are asked for by the second half."""
+        assert self.network is not None
+        (asked, kinds), size = queries.T, self.network.relations
+        back = kinds >= size
+        return torch.stack([torch.where(back, answers, asked), kinds % size, torch.where(back, asked, answers)], dim=1)

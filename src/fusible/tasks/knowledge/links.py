@@ -56,7 +56,8 @@ def fit_links(
     encoders : mapping, optional
         `{view: encoder}` of those that need no labels.
     scorers : sequence of str
-        Names of scorers; each is trained, and the best on validation triples is the model. With `entities` the best
+        Names of scorers; each is trained, and the best on validation triples is the model. `complex:relational` is the
+        scorer `complex` of vectors that the network `relational` has carried along edges. With `entities` the best
         one is also trained on views alone (`:views`), on both together (`+views`), and both are put together with a
         weight per relation (`:weighted`).
     penalties : sequence of float
@@ -158,4 +159,8 @@ def _trials(
 
 
 def _tried(name: str, penalties: Sequence[float]) -> Sequence[float]:
-    return penalties if issubclass(registry.get("scorers", name), Product) else (0.0,)
+    """Penalties that are tried; names of the scorer, and of what carries vectors along edges, are looked up."""
+    scoring, _, carrying = name.partition(":")
+    if carrying:
+        registry.get("propagation", carrying)
+    return penalties if issubclass(registry.get("scorers", scoring), Product) else (0.0,)

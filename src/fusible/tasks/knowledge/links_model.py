@@ -182,7 +182,13 @@ def load_links(folder: str | Path) -> LinkModel:
 
 def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities: int, relations: int) -> LinkNetwork:
     """One network by its description; names must be registered, shapes as its parts have them."""
-    registry.get("scorers", str(spec["scorer"]))
+    scoring, _, carrying = str(spec["scorer"]).partition(":")
+    registry.get("scorers", scoring)
+    if carrying:
+        registry.get("propagation", carrying)
+    edges = int(spec.get("triples", 0))
+    if not 0 <= edges <= MOST:
+        raise ModelFormatError(f"config.yaml: {KEY}: {edges} triples, expected 0 to {MOST:,}")
     registry.get("fusion", str(spec["operator"]))
     widths = {str(view): int(width) for view, width in spec["views"].items()}
 
@@ -196,10 +202,13 @@ def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities:
             features,
             structure=bool(spec["structure"]),
             operator=str(spec["operator"]),
+            triples=torch.zeros(edges, 3, dtype=torch.int64),
         )
 
     network = pack.unpack_module(parts, f"{KEY}{number}", build)
     assert isinstance(network, LinkNetwork)
+    if carrying:
+        _check(network.triples.numpy(), entities, relations)
     return network
 
 
