@@ -55,7 +55,7 @@ def drawing(nodes: Sequence[Node], arrows: Sequence[Arrow]) -> Markup:
         '<svg class="graph" viewBox="0 0 {w} {h}" role="img" aria-label="neighbourhood of the answers"><defs>'
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9"'
         ' markerUnits="userSpaceOnUse" orient="auto">'
-        '<path d="M0 0L8 4L0 8z"></path></marker></defs>{parts}</svg>'
+        '<path d="M0 0L8 4L0 8z"/></marker></defs>{parts}</svg>'
     ).format(w=int(WIDTH), h=int(tall), parts=Markup("").join(parts))
 
 
@@ -136,7 +136,7 @@ def _arrow(arrow: Arrow, places: Mapping[str, tuple[float, float]], nodes: Seque
         )
     return Markup(
         '<g class="link {kind}"><title>{title}</title><line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}"'
-        ' marker-end="url(#tip)"></line>{label}</g>'
+        ' marker-end="url(#tip)"/>{label}</g>'
     ).format(
         kind=arrow.kind,
         title=arrow.title or arrow.text,
@@ -162,7 +162,7 @@ def _node(node: Node, place: tuple[float, float]) -> Markup:
     x, y = place
     drawn = Markup(
         '<g class="node {kind}"><title>{title}</title><rect x="{x:.0f}" y="{y:.0f}" width="{w:.0f}" height="{h:.0f}"'
-        ' rx="13"></rect><text x="{cx:.0f}" y="{cy:.0f}">{text}</text></g>'
+        ' rx="13"/><text x="{cx:.0f}" y="{cy:.0f}">{text}</text></g>'
     ).format(
         kind=node.kind,
         title=node.title or node.text,

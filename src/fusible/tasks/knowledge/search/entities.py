@@ -19,7 +19,7 @@ SHORTEST = 4
 """Letters below which a name is not looked for by its spelling."""
 MOST = 5
 """Candidates of a span."""
-SURE = {"name": 1.0, "alias": 0.95, "spelling": 0.7, "meaning": 0.5}
+SURE = {"name": 1.0, "alias": 0.95, "part": 0.7, "spelling": 0.7, "meaning": 0.5}
 """How far a match of each kind is trusted."""
 COMMONPLACE = 0.3
 """How far a single small word is trusted that relations are called by, too."""
@@ -46,7 +46,7 @@ class Named:
 
 
 class EntityLinker:
-    """Finds entities by exact names and aliases, by stems, by spelling, and last by the meaning of names.
+    """Finds entities by exact names and aliases, by spelling, by parts of names, and last by the meaning of names.
 
     `names` {each entity's}, the first of which is shown; `ids` are the graph's own; `uses` (entities,) count triples:
     of entities of one name, the more used is the likelier. `kinds` are stems that relations are called by.
@@ -69,6 +69,10 @@ class EntityLinker:
                 self._exact.setdefault(key_of(name), {}).setdefault(place, (name, how))
         self._keys = list(self._exact)
         self._spelled = [key if len(key) >= SHORTEST and not any(map(str.isdigit, key)) else "" for key in self._keys]
+        self._having: dict[str, list[int]] = {}
+        for row, key in enumerate(self._keys):
+            for one in set(key.split()):
+                self._having.setdefault(one, []).append(row)
         self._vectors: np.ndarray | None = None
 
     def link(self, question: str) -> list[Named]:
@@ -78,8 +82,11 @@ class EntityLinker:
         taken = np.zeros(len(words), bool)
         for first, last, _ in found:
             taken[first:last] = True
-        rest = [span for span in _runs(words, taken) if not self._commonplace(words, *span)]
-        found += self._by_spelling(question, words, rest)
+        for look in (self._by_spelling, self._by_part):
+            more = look(question, words, [span for span in _runs(words, taken) if not self._commonplace(words, *span)])
+            for first, last, _ in more:
+                taken[first:last] = True
+            found += more
         if not found:
             found += self._by_meaning(question, words, _runs(words, taken))
         return [named for _, _, named in sorted(found, key=lambda one: one[0])]
@@ -102,6 +109,31 @@ class EntityLinker:
     def _commonplace(self, words: Sequence[Word], first: int, last: int) -> bool:
         """Whether a span is made of small words that relations are called by."""
         return all(word.stem in self._kinds and word.text.islower() for word in words[first:last])
+
+    def _by_part(
+        self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int, Named]]:
+        """Spans with a capital that are whole words of a longer name: "Atlantic City" of one "… International Airport".
+
+        Longer spans come first; the more of a name a span is, the surer.
+        """
+        found: list[tuple[int, int, Named]] = []
+        for first, last in sorted(spans, key=lambda span: span[0] - span[1]):
+            part = words[first:last]
+            free = not any(first < other and begun < last for begun, other, _ in found)
+            if not free or not any(word.text[:1].isupper() and word.tells for word in part):
+                continue
+            said = f" {' '.join(word.stem for word in part)} "
+            rows = min((self._having.get(word.stem, []) for word in part), key=len)
+            scored = [
+                (place, name, "part", SURE["part"] * (last - first) / len(self._keys[row].split()))
+                for row in rows
+                if said in f" {self._keys[row]} "
+                for place, (name, _) in self._exact[self._keys[row]].items()
+            ]
+            if scored:
+                found.append((first, last, self._named(question, part, scored)))
+        return found
 
     def _by_spelling(
         self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]]

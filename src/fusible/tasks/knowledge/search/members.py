@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fusible.tasks.knowledge.links_model import LinkModel
-from fusible.tasks.knowledge.search.bm25 import Bm25
+from fusible.tasks.knowledge.search.bm25 import Bm25, stems
 from fusible.tasks.knowledge.search.documents import documents, word_counts
 from fusible.tasks.knowledge.search.entities import EntityLinker
 from fusible.tasks.knowledge.search.fusion import MEMBERS
@@ -19,6 +19,8 @@ from fusible.tasks.knowledge.search.walk import Walks
 
 DECADES = 6.0
 """Powers of ten below the best at which a probability counts for nothing."""
+LOOSE = ("part", "meaning")
+"""How an entity is linked where the words need not be its name."""
 NEAR = 0.3
 """Least cosine of what counts as near where a question names nothing: words without sense are near nothing."""
 
@@ -36,11 +38,13 @@ class Members:
         self.walks = Walks(held.triples, held.confidence, entities, relations)
         self._bm25 = Bm25(*word_counts(held))
         self._vectors = texts.kept(documents(held), "encode entities")
-        kinds = sorted({kind for types in held.types for kind in types})
+        own = [types or names[:1] for types, names in zip(held.types, held.names, strict=True)]
+        kinds = sorted({kind for types in own for kind in types})
         self._kinds = texts.kept(kinds, "encode types")
         places = {kind: place for place, kind in enumerate(kinds)}
-        pairs = [(row, places[kind]) for row, types in enumerate(held.types) for kind in types]
+        pairs = [(row, places[kind]) for row, types in enumerate(own) for kind in types]
         self._typed = np.array(pairs, np.int64).reshape(-1, 2)
+        self._is_type = np.array([bool(held.types[row]) for row in self._typed[:, 0]], bool)
         self._codes, distinct = held.mentions["sentence"].factorize()
         self._sentences = texts.kept([str(one) for one in distinct], "encode sentences")
         ends = held.triples[held.mentions["triple"].to_numpy(np.int64)][:, [0, 2]]
@@ -50,8 +54,7 @@ class Members:
     @property
     def names(self) -> tuple[str, ...]:
         """Members that this graph allows."""
-        lacking = {"types": not len(self._typed), "model": self.predictions is None}
-        return tuple(name for name in MEMBERS if not lacking.get(name, False))
+        return tuple(name for name in MEMBERS if name != "model" or self.predictions is not None)
 
     def read(self, question: str) -> Reading:
         """Link a question."""
@@ -64,25 +67,31 @@ class Members:
         return Reading(question, named, bare, kind, whole, chances, kind_vector, asked)
 
     def features(self, reading: Reading) -> dict[str, np.ndarray]:
-        """Scores {member: (entities,)} between 0 and 1, 0 where a member says nothing; linked entities are left out.
+        """Scores {member: (entities,)} between 0 and 1, 0 where a member says nothing.
 
+        Linked entities are left out unless they are called what is asked for.
         `facts`: what the graph says of a linked entity and relation; `beyond`: what stands an edge further; `walk`:
         personalised PageRank; `usual`: what the linked relation leads to most often; `text`: BM25; `vectors`: cosines
-        of encodings of documents and sentences; `types`: those of types with what is asked for; `model`: link
-        prediction for linked pairs.
+        of encodings of documents and sentences; `types`: those of types (of names, where an entity has no type) with
+        what is asked for; `model`: link prediction for linked pairs.
         """
         found = self._of_graph(reading)
         found["text"] = _share(self._bm25.scores(reading.question))
         least = 0.0 if reading.named else NEAR
         found["vectors"] = _spread(self._cosines(reading.vector), least)
-        if len(self._typed):
-            found["types"] = _spread(self._of_types(reading.kind_vector), least)
+        found["types"] = _spread(self._of_types(reading), least)
         if self.predictions is not None:
             found["model"] = self.predictions.scores(reading.asked)
-        known = list(reading.starts)
+        known = [entity for entity in reading.starts if not self._may_answer(entity, reading)]
         for values in found.values():
             values[known] = 0.0
         return found
+
+    def _may_answer(self, entity: int, reading: Reading) -> bool:
+        """Whether a linked entity may be what is asked for: named in part only, and called what is looked for."""
+        loose = all(one.how in LOOSE for span in reading.named for one in span.candidates if one.entity == entity)
+        called = stems(" ".join((*self.held.names[entity], *self.held.types[entity])))
+        return loose and not set(stems(reading.kind)).isdisjoint(called)
 
     def _of_graph(self, reading: Reading) -> dict[str, np.ndarray]:
         size, starts = len(self.held), reading.starts
@@ -101,12 +110,14 @@ class Members:
         return {"facts": facts, "beyond": beyond, "walk": walk, "usual": _decades(usual)}
 
     def _cosines(self, vector: np.ndarray) -> np.ndarray:
-        """Cosine (entities,) of a question with each entity's document, or with the best sentence that names it."""
+        """Cosine (entities,) of a question with each entity's document, in the mean with the best sentence about it."""
         found: np.ndarray = self._vectors @ vector
-        if len(self._sentences):
-            rows, entities = self._naming
-            np.maximum.at(found, entities, self.likeness(rows, vector))
-        return found
+        if not len(self._sentences):
+            return found
+        rows, entities = self._naming
+        best = found.copy()
+        np.maximum.at(best, entities, self.likeness(rows, vector))
+        return (found + best) / 2
 
     def mentioning(self, entity: int) -> np.ndarray:
         """Rows of mentions whose triples have an entity."""
@@ -118,10 +129,11 @@ class Members:
         found: np.ndarray = (self._sentences @ vector)[self._codes[rows]]
         return found
 
-    def _of_types(self, vector: np.ndarray) -> np.ndarray:
+    def _of_types(self, reading: Reading) -> np.ndarray:
+        """Cosine (entities,) of what is asked for with types; names stand in for them, where they could tell it."""
         found = np.zeros(len(self.held), np.float32)
-        rows, kinds = self._typed.T
-        np.maximum.at(found, rows, (self._kinds @ vector)[kinds])
+        rows, kinds = (self._typed[self._is_type] if reading.is_general else self._typed).T
+        np.maximum.at(found, rows, (self._kinds @ reading.kind_vector)[kinds])
         return found
 
 

@@ -41,6 +41,11 @@ class Reading:
     asked: list[Asked]
 
     @property
+    def is_general(self) -> bool:
+        """Whether all that is known of the kind is that it is a person, a place or a time."""
+        return self.kind in KINDS.values()
+
+    @property
     def starts(self) -> dict[int, float]:
         """Linked entities, with their chances."""
         found: dict[int, float] = {}
@@ -62,11 +67,13 @@ def without(question: str, named: Sequence[Named]) -> str:
 def kind_of(bare: str) -> str:
     """Words of a question that say what kind of thing is looked for: those after `which`, or the first that tell.
 
+    Only a word at the beginning asks; a later "who" speaks of something else.
+
     >>> kind_of("Which country is a citizen of?"), kind_of("companies founded by"), kind_of("Who influenced ?")
     ('country', 'companies', 'person human')
     """
     words = words_of(bare)
-    asking = [i for i, word in enumerate(words) if word.text.casefold() in ASKING]
+    asking = [i for i, word in enumerate(words[:2]) if word.text.casefold() in ASKING]
     first = words[asking[0]].text.casefold() if asking else ""
     if first in KINDS:
         return KINDS[first]

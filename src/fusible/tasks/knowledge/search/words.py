@@ -36,6 +36,9 @@ ASKING = frozenset(
 )
 """Words that ask; they name nothing."""
 
+HELPING = frozenset(["does", "did", "doing", "having"])
+"""Verbs that help others, beside those that a common list of stop words has."""
+
 
 class Word(NamedTuple):
     """A word of a text: as it stands there, its stem, and where."""
@@ -102,4 +105,4 @@ def common() -> frozenset[str]:
     """English words that tell nothing by themselves, in lower case."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS) | ASKING
+    return frozenset(ENGLISH_STOP_WORDS) | ASKING | HELPING

@@ -1,0 +1,162 @@
+"""Full text, walks and fusion against direct computations."""
+
+import math
+
+import networkx as nx
+import numpy as np
+import pytest
+from _founders import stored, table
+from sklearn.feature_extraction.text import CountVectorizer
+
+from fusible.errors import ConfigError
+from fusible.tasks.knowledge.search.bm25 import K1, B, Bm25, stems
+from fusible.tasks.knowledge.search.documents import OWN, word_counts
+from fusible.tasks.knowledge.search.fusion import Fusion, choose_fusion, fit_fusion, rank_of
+from fusible.tasks.knowledge.search.relations import Ends
+from fusible.tasks.knowledge.search.source import searchable
+from fusible.tasks.knowledge.search.walk import FLOOR, RESTART, STEP, Walks
+
+
+def test_full_text_is_bm25():
+    texts = ["wax wax candle", "candle town", "town hall of the town"]
+    counter = CountVectorizer(analyzer=stems)
+    found = Bm25(counter, counter.fit_transform(texts)).scores("candle wax, and nothing known")
+    usual = 8 / 3  # words that tell, per document
+
+    def term(count, having, length):
+        rarity = math.log(1 + (3 - having + 0.5) / (having + 0.5))
+        return rarity * count * (K1 + 1) / (count + K1 * (1 - B + B * length / usual))
+
+    expected = [term(2, 1, 3) + term(1, 2, 3), term(1, 2, 2), 0.0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_documents_are_counted_as_if_they_were_written(tmp_path):
+    held = searchable(stored(tmp_path / "g"))
+    counter, counts = word_counts(held)
+    written = [[*stems(" ".join(names))] * int(OWN) for names in held.names]
+    for place, types in enumerate(held.types):
+        written[place] += stems(" ".join(types)) * int(OWN)
+    for row, (head, kind, tail) in enumerate(held.triples.tolist()):
+        for own, other in ((head, tail), (tail, head)):
+            written[own] += stems(held.labels[kind]) + stems(" ".join(held.names[other]))
+            written[own] += stems(held.mentions["sentence"][row])
+    expected = np.zeros(counts.shape)
+    for place, words in enumerate(written):
+        for word in words:
+            expected[place, counter.vocabulary_[word]] += 1
+    np.testing.assert_array_equal(counts.toarray(), expected)
+
+
+@pytest.fixture(scope="module")
+def walks():
+    held = searchable(table())
+    confidence = np.linspace(0.5, 1.0, len(held.triples))
+    return held, confidence, Walks(held.triples, confidence, len(held), len(held.labels))
+
+
+def test_walks_are_personalised_pagerank(walks):
+    held, confidence, walk = walks
+    chances = np.array([0.7, 0.1, 0.1, 0.05, 0.05])
+    graph = nx.DiGraph()
+    for (head, kind, tail), sure in zip(held.triples.tolist(), confidence, strict=True):
+        weight = (FLOOR + (1 - FLOOR) * chances[kind] / 0.7) * sure
+        graph.add_edge(head, tail, weight=weight)
+        graph.add_edge(tail, head, weight=weight)
+    start = held.graph.entities.index("physicist")
+    expected = nx.pagerank(graph, alpha=1 - RESTART, personalization={start: 1.0}, tol=1e-12, max_iter=500)
+    found = walk.ranked({start: 1.0}, walk.weights(chances))
+    assert found.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(found, [expected[place] for place in range(len(held))], atol=0.7**12)
+
+
+def test_paths_are_the_cheapest(walks):
+    held, _, walk = walks
+    weights = walk.weights(np.array([0.7, 0.1, 0.1, 0.05, 0.05]))
+    names = held.graph.entities
+    start, end = names.index("physicist"), names.index("Cero")
+    path, nowhere = walk.paths(start, [end, start], weights)
+    said = [tuple(held.graph.entities[place] for place in held.triples[row][[0, 2]]) for row in path]
+    assert said == [("Cy Dunn", "physicist"), ("Cero", "Cy Dunn")]
+    assert nowhere == []
+    assert STEP > 0
+    lonely = Walks(np.array([[0, 0, 0], [1, 0, 2]]), np.ones(2), 4, 1)
+    assert lonely.paths(0, [1, 3], lonely.weights(np.ones(1))) == [[], []]  # a loop, and nothing at all
+
+
+def test_ends_that_an_entity_has_fit_and_those_of_its_like_nearly():
+    triples = np.array([[0, 0, 3], [1, 0, 3], [0, 1, 4], [1, 1, 4], [2, 0, 3]])
+    ends = Ends(triples, 5, 2)
+    fitting = ends.fitting(2)  # has relation 0 only; two of three with it have relation 1, too
+    np.testing.assert_allclose(fitting[:2], [1.0, 2 / 3])
+    assert fitting[2:].max() < 0.01
+    np.testing.assert_allclose(ends.usual.toarray()[:, 0], [0, 0, 0, 1.0, 0])
+
+
+def drawn(count=200, entities=20, seed=0):
+    """Questions whose answer the first member tells well, the second badly, the third not at all."""
+    rng = np.random.default_rng(seed)
+    answers = rng.integers(0, entities, count).tolist()
+    features = []
+    for answer in answers:
+        own = rng.random((3, entities))
+        own[0, answer] += 0.7
+        own[1, answer] += 0.2
+        features.append(dict(zip(("text", "walk", "types"), own, strict=True)))
+    return features, answers, [np.zeros(0, np.int64)] * count
+
+
+def test_weights_say_what_members_are_worth():
+    fusion = fit_fusion(*drawn(), ("text", "walk", "types"))
+    assert fusion.weights["text"] > fusion.weights["walk"] > fusion.weights["types"] >= 0
+
+
+def test_weights_are_where_the_loss_is_least():
+    features, answers, others = drawn(60)
+    names = ("text", "walk", "types")
+
+    def loss(weights):
+        total = 0.0
+        for held, answer in zip(features, answers, strict=True):
+            scores = np.round(np.stack([held[name] for name in names], 1), 4) @ weights
+            total += np.log(np.exp(scores).sum()) - scores[answer]
+        return total / len(answers) + 1e-3 * weights @ weights
+
+    best = np.array([fit_fusion(features, answers, others, names).weights[name] for name in names])
+    rng = np.random.default_rng(1)
+    assert all(loss(best) <= loss(np.abs(best + rng.normal(size=3) * 0.2)) + 1e-4 for _ in range(20))
+
+
+def test_the_best_rule_is_chosen_out_of_fold():
+    features, answers, others = drawn()
+    wrong = Fusion("weights", {"types": 1.0})
+    fusion, scores = choose_fusion(features, answers, others, ("text", "walk", "types"), wrong)
+    assert max(scores, key=scores.get) == "weights"
+    assert fusion.weights["text"] > 0
+    ranks = [rank_of(fusion.scores(held), answer, other) for held, answer, other in zip(*drawn(seed=1), strict=True)]
+    assert np.mean(1 / np.array(ranks)) > scores["given"] + 0.1
+
+
+def test_ranks_are_reciprocal():
+    found = Fusion("ranks", {"text": 2.0}).scores({"text": np.array([0.9, 0.0, 0.5]), "walk": np.ones(3)})
+    np.testing.assert_allclose(found, [2.0, 0.0, 2.0 * 61 / 62])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rule": "best"}, "fusion rule 'best'"),
+        ({"weights": {"luck": 1.0}}, "no member 'luck'"),
+        ({"weights": {"text": -1.0}}, "weights of 0 or more"),
+        ({"weights": {"text": float("nan")}}, "weights of 0 or more"),
+    ],
+)
+def test_bad_fusions_are_refused(given, said):
+    with pytest.raises(ConfigError, match=said):
+        Fusion(**given)
+
+
+def test_a_table_without_words_is_searched_without_them():
+    held = searchable(table([("!", "?", "-")]))
+    counter, counts = word_counts(held)
+    assert Bm25(counter, counts).scores("anything").tolist() == [0.0, 0.0]
