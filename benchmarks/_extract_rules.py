@@ -1,8 +1,8 @@
 """The rule-based extractor beside the trained one: its phrases are named as training triples name them.
 
 Rules read relations as the words of the text ("born in"), which no triple of WebNLG has. To be compared with what is
-trained, each phrase takes the relation, and the direction, of most training triples whose names it stands between in their
-texts; a phrase that stands between none says nothing.
+trained, each phrase takes the relation, and the direction, of most training triples between whose names it stands; a
+phrase that stands between none says nothing.
 """
 
 from __future__ import annotations
