@@ -79,9 +79,9 @@ def _trained(tables: dict[str, Any], seed: int, args: argparse.Namespace) -> dic
 def _rules(tables: dict[str, Any]) -> dict[str, Any]:
     """Rules over a parse, their phrases named by the first text of each training row."""
     from _extract_rules import Named, labels_of
-    from fusible.tasks.knowledge.parse_rules import RuleExtractor
 
     from fusible.tasks.knowledge._extract_pairs import read_pairs
+    from fusible.tasks.knowledge.parse_rules import RuleExtractor
 
     rules, train = RuleExtractor(), read_pairs(tables["train"])["train"]
     named = Named(rules, labels_of(rules, [pair.texts[0] for pair in train], [pair.triples for pair in train]))
