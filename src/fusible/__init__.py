@@ -5,6 +5,16 @@ Everything public stands in `fusible.__all__`, and is imported when it is first 
 >>> import fusible
 >>> {"compare", "load", "read"} <= set(fusible.__all__)
 True
+>>> print(*sorted(fusible.__all__)[:11])
+align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
+>>> print(*sorted(fusible.__all__)[11:20])
+fit_answers fit_captions fit_clips fit_events fit_importance fit_links fit_recommender fit_retrieval fit_sync
+>>> print(*sorted(fusible.__all__)[20:28])
+inspect load load_aligner load_answerer load_captioner load_events load_importance load_links
+>>> print(*sorted(fusible.__all__)[28:36])
+load_recommender load_retriever load_sync open_index predict read read_graph robustness
+>>> print(*sorted(fusible.__all__)[36:])
+summarize_video sync_video video_moments
 """
 
 from __future__ import annotations
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from fusible.apps.graph import fit_links
     from fusible.apps.graph_extract import fit_extractor
     from fusible.apps.models import evaluate, predict
+    from fusible.apps.recommend import fit_recommender
     from fusible.apps.robustness import robustness
     from fusible.apps.several import compare_all
     from fusible.apps.study import compare, demo, fit
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
     from fusible.tasks.knowledge.queries import query_graph
     from fusible.tasks.knowledge.rules import mine_rules
     from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
+    from fusible.tasks.recommend.stored import load_recommender
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
     from fusible.tasks.searching import open_index
@@ -68,6 +80,7 @@ __all__ = [
     "fit_extractor",
     "fit_importance",
     "fit_links",
+    "fit_recommender",
     "fit_retrieval",
     "fit_sync",
     "inspect",
@@ -79,6 +92,7 @@ __all__ = [
     "load_extractor",
     "load_importance",
     "load_links",
+    "load_recommender",
     "load_retriever",
     "load_sync",
     "mine_rules",
@@ -99,6 +113,8 @@ _PLACES = {
     "search_graph": "fusible.tasks.knowledge.search.searcher",
     "query_graph": "fusible.tasks.knowledge.queries",
     "mine_rules": "fusible.tasks.knowledge.rules",
+    "fit_recommender": "fusible.apps.recommend",
+    "load_recommender": "fusible.tasks.recommend.stored",
     "load_links": "fusible.tasks.knowledge.links_model",
     "fit_links": "fusible.apps.graph",
     "fit_extractor": "fusible.apps.graph_extract",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fusible.apps import align, answers, captions, explain, graph, options, retrieval, video
+from fusible.apps import align, answers, captions, explain, graph, options, recommend, retrieval, video
 from fusible.apps.output import check_suffix, print_json, quiet_stdout, warn, write_table
 from fusible.errors import FusibleError
 
@@ -242,6 +242,7 @@ app.add_typer(captions.app)
 app.add_typer(answers.ask)
 app.add_typer(video.app)
 app.add_typer(graph.app)
+app.add_typer(recommend.app)
 
 
 @app.command()

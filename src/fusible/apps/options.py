@@ -105,6 +105,15 @@ def parse_encoders(given: list[str] | None) -> dict[str, str] | None:
     return _pairs(given, "--encoder", "VIEW=NAME", last=False)
 
 
+def parse_about(given: list[str] | None) -> dict[str, str] | None:
+    """Parse `column=value`; the last "=" divides, as a column's name may hold one.
+
+    >>> parse_about(["age=24", "occupation=student"])
+    {'age': '24', 'occupation': 'student'}
+    """
+    return _pairs(given, "--about", "COLUMN=VALUE", last=True)
+
+
 def _pairs(given: list[str] | None, option: str, form: str, *, last: bool) -> dict[str, str] | None:
     if not given:
         return None

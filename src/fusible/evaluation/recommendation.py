@@ -12,6 +12,8 @@ from fusible.evaluation.retrieval import per_query
 
 K = 10
 TRAIN, VALID, TEST = 0, 1, 2
+MOST_JUDGED = 4_000
+"""Users whose held-out interactions are looked at, at most."""
 METRICS = (f"ndcg@{K}", f"recall@{K}", f"mrr@{K}", f"hit@{K}")
 _DISCOUNT = 1.0 / np.log2(np.arange(2, K + 2))
 _IDEAL = np.cumsum(_DISCOUNT)
@@ -27,8 +29,8 @@ def split_by_user(users: np.ndarray, seed: int, share: float = 0.1) -> np.ndarra
     >>> np.bincount(part[:20]).tolist(), part[20:].tolist()
     ([16, 2, 2], [0, 0])
     """
-    drawn = np.random.default_rng(seed).permutation(len(users))
-    order = drawn[np.argsort(users[drawn], kind="stable")]
+    mixed = np.random.default_rng(seed).permutation(len(users))
+    order = mixed[np.argsort(users[mixed], kind="stable")]
     counts = np.bincount(users)
     of_user = counts[users[order]]
     place = np.arange(len(users)) - (np.cumsum(counts) - counts)[users[order]]
@@ -43,6 +45,11 @@ def cold_items(items: int, seed: int, share: float) -> np.ndarray:
     cold = np.zeros(items, bool)
     cold[np.random.default_rng(seed).permutation(items)[: round(items * share)]] = True
     return cold
+
+
+def drawn(users: np.ndarray, seed: int) -> np.ndarray:
+    """The users (rows,) that are looked at, rising: all, or `MOST_JUDGED` drawn by the seed."""
+    return np.sort(np.random.default_rng(seed).permutation(users)[:MOST_JUDGED])
 
 
 def per_user(scores: np.ndarray, hidden: np.ndarray, relevant: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,17 +16,19 @@ from fusible.tasks.recommend._parts import ALS, CONTENT, EASE, POPULAR, standard
 from fusible.tasks.recommend._scorers import EaseSettings, ease, popular
 
 PENALTIES = (50.0, 100.0, 200.0, 400.0, 800.0)
+FACTORS = (0.5, 0.75, 1.0, 1.5)
+"""Of a penalty, when it is looked at again."""
 DAMPINGS = (0.0, 0.1, 0.2, 0.3)
 SHARES = (0.0, 0.03, 0.07, 0.15, 0.3)
 """Weights of a view in EASE, as shares of the penalty."""
 USERS = (0.0, 0.15, 0.3, 0.6)
-ALS_FACTORS, ALS_PENALTIES = (32, 64), (3.0, 10.0, 30.0)
+ALS_FACTORS, ALS_PENALTIES = (32, 64), (10.0, 30.0, 100.0)
 CONTENT_PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0)
 CONTENT_WEIGHTS = (0.0, 0.3, 1.0, 3.0, 10.0)
 FUSED = {
-    ALS: (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
+    ALS: (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.1, 1.5),
     CONTENT: (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5),
-    POPULAR: (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2),
+    POPULAR: (-0.4, -0.3, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2),
 }
 """Weights of parts beside that of EASE, which is 1."""
 SWEEPS = 2
@@ -67,13 +69,18 @@ class Chooser:
         """The penalty of plain EASE."""
         return self._best(EaseSettings(), [self._field("penalty", PENALTIES)], self._ease, sweeps=1)
 
+    def ease_damped(self, plain: EaseSettings) -> EaseSettings:
+        """Damping, and the penalty again, from plain EASE on."""
+        penalties = [plain.penalty * factor for factor in FACTORS]
+        return self._best(plain, [self._field("damping", DAMPINGS), self._field("penalty", penalties)], self._ease)
+
     def ease_told(self, plain: EaseSettings) -> EaseSettings:
-        """Damping, weights of views and of users' attributes, and the penalty again, from plain EASE on."""
+        """Weights of views and of users' attributes, and damping and penalty again, from damped EASE on."""
         options: list[Callable[[EaseSettings], Sequence[EaseSettings]]] = [self._field("damping", DAMPINGS)]
         options += [_weighed(view, SHARES) for view in self.kernels]
         if self.attributes is not None:
             options.append(self._field("users", USERS))
-        penalties = [plain.penalty * factor for factor in (0.5, 0.75, 1.0, 1.5)]
+        penalties = [plain.penalty * factor for factor in FACTORS]
         return self._best(plain, [*options, self._field("penalty", penalties)], self._ease)
 
     def als(self) -> AlsSettings:

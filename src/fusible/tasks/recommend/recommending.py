@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from fusible.errors import ConfigError, DataError
 from fusible.evaluation.links import difference, summary
-from fusible.evaluation.recommendation import METRICS, TEST, TRAIN, VALID, per_user, split_by_user
+from fusible.evaluation.recommendation import METRICS, TEST, TRAIN, VALID, drawn, per_user, split_by_user
 from fusible.tasks.recommend._choose import Chooser
 from fusible.tasks.recommend._cold import measure_cold
 from fusible.tasks.recommend._parts import ALS, CONTENT, EASE, POPULAR, Parts, Settings, fit_parts
@@ -26,9 +26,7 @@ from fusible.tasks.recommend.results import Recommendations, RecommendRow
 from fusible.tasks.source import Progress, stage
 
 METRIC = METRICS[0]
-NEAREST, TOLD, FUSED = "nearest items", "ease+views", "fused"
-MOST_JUDGED = 4_000
-"""Users whose held-out interactions are looked at, at most; drawn by the seed."""
+NEAREST, DAMPED, TOLD, FUSED = "nearest items", "ease damped", "ease+views", "fused"
 
 
 def fit_recommender(
@@ -133,8 +131,7 @@ class Fitting:
         self.train, self.valid, self.test = (ratings.matrix(np.flatnonzero(part == p)) for p in (TRAIN, VALID, TEST))
         if not self.valid.nnz:
             raise DataError("ratings: no user has three items or more; expected some, so that two can be held out")
-        held = np.flatnonzero(np.diff(self.test.indptr))
-        self.judged = np.sort(np.random.default_rng(seed).permutation(held)[:MOST_JUDGED])
+        self.judged = drawn(np.flatnonzero(np.diff(self.test.indptr)), seed)
         self.kernels, self.attributes, self.seed, self.progress = kernels, attributes, seed, progress
         self.chooser = Chooser(self.train, self.valid, kernels, attributes, self.judged, seed)
 
@@ -147,9 +144,10 @@ class Fitting:
             plain = chooser.ease()
             settings[EASE] = Settings(ease=plain, weights=((EASE, 1.0),))
             bar.advance()
-            best, content = plain, None
+            best, content = chooser.ease_damped(plain), None
+            settings[DAMPED] = Settings(ease=best, weights=((EASE, 1.0),))
             if self.kernels or self.attributes is not None:
-                best = chooser.ease_told(plain)
+                best = chooser.ease_told(best)
                 settings[TOLD] = Settings(ease=best, weights=((EASE, 1.0),))
             bar.advance()
             als = chooser.als() if factors else None
@@ -167,12 +165,12 @@ class Fitting:
             bar.advance()
             rows += [self._row(name, one, each, parts) for name, one in settings.items()]
             bar.advance()
-        order = [POPULAR, NEAREST, ALS, CONTENT, EASE, TOLD, FUSED]
+        order = [POPULAR, NEAREST, ALS, CONTENT, EASE, DAMPED, TOLD, FUSED]
         return sorted(rows, key=lambda row: order.index(row.name)), settings
 
     def _row(self, name: str, settings: Settings, each: Mapping[str, np.ndarray], parts: Parts) -> RecommendRow:
         began = process_time()
-        if name == EASE and settings.ease != parts.settings.ease:
+        if settings.ease is not None and settings.ease != parts.settings.ease:
             own = fit_parts(self.train, settings, self.kernels, self.attributes, self.seed)
             each = own.each(self._history, self._told)
         fused = Parts(settings, parts.count, parts.ease, parts.als, parts.content, parts.stands)
