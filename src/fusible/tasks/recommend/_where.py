@@ -15,6 +15,7 @@ from fusible.errors import ConfigError
 from fusible.index._filter import checked
 
 CONTAINS = re.compile(r"(\"[^\"]+\"|`[^`]+`|[^\W\d]\w*)\s+contains\s+('(?:[^']|'')*'|[\w'-]+)", re.IGNORECASE)
+QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`")
 STEPS = 50_000_000
 """Steps of SQLite's machine after which a condition is given up."""
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
@@ -32,6 +33,8 @@ def matching(table: pd.DataFrame, where: str) -> np.ndarray:
     """
     told = CONTAINS.sub(_contains, where) if isinstance(where, str) else where
     condition = checked(told, table.columns)
+    if re.search(r"\bselect\b", QUOTED.sub("", condition), re.IGNORECASE):
+        raise ConfigError("where: expected one condition on the columns of items, got a query in it")
     names = list(table.columns)
     cells = table.map(_plain)
     numeric = {name for name in names if _mostly_numbers(cells[name])}
@@ -86,8 +89,8 @@ def _is_number(cell: object) -> bool:
     return isinstance(cell, str) and re.match(NUMBER, cell.strip()) is not None
 
 
-def _has(text: object, word: object) -> bool:
-    return text is not None and word is not None and str(word).lower() in str(text).lower()
+def _has(text: object, word: object) -> bool | None:
+    return None if text is None or word is None else str(word).lower() in str(text).lower()
 
 
 def _quoted(name: str) -> str:

@@ -31,7 +31,7 @@ GUESSES = ("item", "item_id", "itemid", "movie_id", "movieid", "product_id", "id
 NAMES = ("title", "name", "movie_title", "label")
 MOST_TAGS, LEAST_TAGS, OFTEN = 200, 1.2, 3.0
 """A column is of tags where its words are no more different ones than this, more than one per cell in the mean, and
-each is used so often in the mean."""
+each is used so often in the mean; words apart by blanks alone are tags where all begin with a capital."""
 SEPARATORS = ("|", ";", ",", " ")
 _WORD = re.compile(r"[A-Za-z]")
 
@@ -98,8 +98,10 @@ def read_items(
         twice = next(name for place, name in enumerate(ids) if name in ids[:place])
         raise DataError(f"items: {twice!r} stands in two rows; expected one row per item")
     inputs = [c.name for c in dataset.columns.values() if c.role is Role.INPUT and c.modality in _WORDY]
-    found = {name: _separator(dataset, name) for name in (inputs if tags is None else tags)}
-    kept = {name: mark for name, mark in found.items() if mark}
+    if tags is None:
+        kept = {name: mark for name in inputs if (mark := _separator(dataset, name))}
+    else:
+        kept = {name: _mark(_words(dataset, name)) for name in tags}
     problems = []
     if tags is None and kept:
         text = f"{', '.join(map(repr, kept))} taken as several tags per cell; say --tags COL, or --tags '' for none"
@@ -230,16 +232,23 @@ def _tags_of(known: ItemTable, row: int) -> set[tuple[str, str]]:
 
 def _separator(dataset: Dataset, name: str) -> str:
     """The mark that parts a column's tags, empty where it does not look like one of tags."""
-    cells = [cell for cell in as_names(dataset.table.column(name)).tolist() if cell is not None]
-    for mark in SEPARATORS:
-        if not any(mark in cell for cell in cells):
-            continue
-        words = [[word.strip() for word in cell.split(mark) if word.strip()] for cell in cells]
-        count, distinct = sum(map(len, words)), {word for one in words for word in one}
-        few = len(distinct) <= MOST_TAGS and count >= OFTEN * len(distinct) and count >= LEAST_TAGS * len(cells)
-        if few and all(_WORD.search(word) for word in distinct):
-            return mark
-    return ""
+    cells = _words(dataset, name)
+    mark = _mark(cells)
+    words = [[word.strip() for word in cell.split(mark) if word.strip()] for cell in cells]
+    count, distinct = sum(map(len, words)), {word for one in words for word in one}
+    few = 0 < len(distinct) <= MOST_TAGS and count >= OFTEN * len(distinct) and count >= LEAST_TAGS * len(cells)
+    once = all(len(set(one)) == len(one) for one in words)
+    named = all(word[0].isupper() if mark == " " else _WORD.search(word) for word in distinct)
+    return mark if few and once and named else ""
+
+
+def _mark(cells: Sequence[str]) -> str:
+    """The first mark that stands between words of some cell."""
+    return next((mark for mark in SEPARATORS if any(mark in cell for cell in cells)), SEPARATORS[-1])
+
+
+def _words(dataset: Dataset, name: str) -> list[str]:
+    return [cell for cell in as_names(dataset.table.column(name)).tolist() if cell is not None]
 
 
 def _cells(known: ItemTable, rows: np.ndarray) -> pd.DataFrame:
