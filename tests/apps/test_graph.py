@@ -56,6 +56,35 @@ def test_predict_names_entities(capsys, model):
     assert not {"p0", "p1", "p2"} & {one["entity"] for one in answers}  # known already
 
 
+def test_classify_gives_probabilities_and_with_false_triples_says_how_right_they_are(capsys, model, tmp_path):
+    true, false = tmp_path / "true.tsv", tmp_path / "false.tsv"
+    true.write_text("p1\tlives in\tUlm\np2\tlives in\tBonn\n")
+    false.write_text("p1\tlives in\tp3\n")
+    code, out, err = call(capsys, "graph", "classify", model, true)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0] == "head,relation,tail,probability,known"
+    assert lines[1].startswith("p1,lives in,Ulm,0.")
+    code, out, err = call(capsys, "graph", "classify", model, true, "--json")
+    assert [one["tail"] for one in json.loads(out)["triples"]] == ["Ulm", "Bonn"]
+    code, out, err = call(capsys, "graph", "classify", model, true, "--negatives", false, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["true"], found["false"]) == (2, 1)
+    assert set(found["scores"]) == {"accuracy", "f1", "auroc", "ece"}
+    table = tmp_path / "judged.csv"
+    code, out, err = call(capsys, "graph", "classify", model, true, "--negatives", false, "-o", table)
+    assert "accuracy: " in out
+    assert table.read_text().splitlines()[0] == "head,relation,tail,probability,known,true"
+
+
+def test_classify_refuses_names_that_the_graph_lacks(capsys, model, tmp_path):
+    (tmp_path / "t.tsv").write_text("p1\tlives in\tUlm\np99\tlives in\tUlm\n")
+    code, out, err = call(capsys, "graph", "classify", model, tmp_path / "t.tsv")
+    assert (code, out) == (2, "")
+    assert "classify, triple 2: head 'p99' is not in this graph" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

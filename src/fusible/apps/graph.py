@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fusible.apps import graph_build, graph_extract, graph_query, graph_rules, graph_search, options
+from fusible.apps.graph_classify import classify
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
@@ -20,6 +21,7 @@ app.command("rules")(graph_rules.rules)
 app.command("fit-extractor")(graph_extract.command)
 graph_build.register(app)
 app.command("query")(graph_query.query)
+app.command("classify")(classify)
 
 
 def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> Links:
@@ -56,6 +58,10 @@ def fit(
     ] = False,
     width: Annotated[int, typer.Option("--width", min=1, help="Dimensions of an entity's vector.")] = 500,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Most passes over the triples.")] = 100,
+    negatives: Annotated[
+        Path | None,
+        typer.Option("--negatives", metavar="TRIPLES", help="False triples to calibrate on, beside validation ones."),
+    ] = None,
     device: options.Device = "cpu",
     seed: options.Seed = 0,
     cache: options.Cache = None,
@@ -75,6 +81,7 @@ def fit(
             scorers=scorer or ("complex",),
             rules=rules,
             settings=LinkSettings(width=width, epochs=epochs),
+            negatives=negatives,
             device=device,
             seed=seed,
             cache=cache,

@@ -11,10 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fusible.evaluation.bootstrap import LEVELS, draws
+from fusible.evaluation.bootstrap import LEVELS, draws, interval
 from fusible.evaluation.study import Difference, Score
+from fusible.types import Task
 
 KS = (1, 3, 10)
+TRUTH = Task("binary", ("false", "true"))
+JUDGED = ("accuracy", "f1", "auroc", "ece")
+"""What triple classification is measured by; `ece` is the expected calibration error."""
 
 
 class Known:
@@ -96,3 +100,12 @@ def difference(ours: np.ndarray, theirs: np.ndarray, *, resamples: int = 1000, s
     low, high = np.percentile(drawn, LEVELS)
     better = float((drawn > 0).mean() + 0.5 * (drawn == 0).mean())
     return Difference(float(apart.mean()), float(low), float(high), better)
+
+
+def classified(truth: np.ndarray, probability: np.ndarray, *, seed: int = 0) -> dict[str, Score]:
+    """Metrics of triple classification with 95 % intervals by bootstrap of triples.
+
+    `truth` (rows,) is 1 where a triple is true, `probability` (rows,) that it is; from .5 on it is taken as true.
+    """
+    both = np.column_stack([1 - probability, probability])
+    return {name: interval(name, TRUTH, truth, both, seed=seed) for name in JUDGED}

@@ -109,6 +109,27 @@ def test_training_is_seeded(graph):
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_the_mean_of_several_networks_is_a_candidate_and_kept_whole(graph, tmp_path):
+    settings = LinkSettings(width=16, batch=64, epochs=20, look=10)
+    result = fit_links(graph, penalties=(0.001,), settings=settings, members=3)
+    assert [row.name for row in result.rows] == [FREQUENT, "complex", "complex:mean"]
+    one, mean = result.row("complex"), result.row("complex:mean")
+    assert mean.parameters == 3 * one.parameters
+    assert mean.cpu_seconds > one.cpu_seconds
+    assert result.chosen == max(result.rows, key=lambda row: row.valid).name
+    model = result.model
+    queries = np.array([[0, 0], [3, 4]])
+    parts = [log_chances(network.scores(queries)) for network in model.networks]
+    np.testing.assert_allclose(model.scores(queries), log_chances(np.mean(parts, axis=0)), rtol=1e-5)
+    model.save(tmp_path / "m")
+    again = load_links(tmp_path / "m")
+    assert len(again.networks) == len(model.networks)
+    np.testing.assert_array_equal(again.scores(queries), model.scores(queries))
+    np.testing.assert_array_equal(again.probabilities(graph.triples[:5]), model.probabilities(graph.triples[:5]))
+    with pytest.raises(ConfigError, match="members = 0"):
+        fit_links(graph, members=0)
+
+
 def test_a_penalty_and_relations_are_part_of_the_loss():
     torch.manual_seed(0)
     network = LinkNetwork(5, 2, "complex", 3)

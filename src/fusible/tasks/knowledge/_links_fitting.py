@@ -11,11 +11,14 @@ import numpy as np
 import torch
 
 from fusible.data.graph import Graph
-from fusible.evaluation.links import Known, both_ways, per_triple, ranks
+from fusible.evaluation.links import Known, both_ways, classified, per_triple, ranks
+from fusible.tasks.knowledge._links_calibration import calibrate
+from fusible.tasks.knowledge._links_negatives import corrupted, places_of
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_train import BLOCK, ranked, train
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import fit_weights, pooled
+from fusible.tasks.knowledge.links_model import LinkModel, mean_chances
 from fusible.tasks.knowledge.links_result import LinkRow
 from fusible.tasks.knowledge.rules import Rules, mine_rules
 from fusible.training.loop import seeded
@@ -23,6 +26,8 @@ from fusible.training.loop import seeded
 METRIC = "mrr"
 FREQUENT = "most frequent"
 RULES = "rules"
+MEMBERS = 1_000
+"""Apart are the seeds of networks whose mean is taken."""
 MOST_QUERIES = 4_000
 """Validation queries that weights of relations are learned on, at most."""
 
@@ -38,13 +43,16 @@ class Fitting:
         self.known = Known(graph.triples, self.relations)
 
     def trained(
-        self, scorer: str, penalty: float, *, structure: bool = True, views: bool = False
+        self, scorer: str, penalty: float, *, structure: bool = True, views: bool = False, member: int = 0
     ) -> tuple[LinkRow, LinkNetwork]:
-        """Train a scorer of entities that are learned one by one, made of their views, or both."""
+        """Train a scorer of entities that are learned one by one, made of their views, or both.
+
+        `member` is the place among networks that differ by their seed alone.
+        """
         began, settings = process_time(), replace(self.settings, penalty=penalty)
         features = self.told.features if views and self.told is not None else None
-        size = len(self.graph.entities)
-        with seeded(self.seed):
+        size, seed = len(self.graph.entities), self.seed + MEMBERS * member
+        with seeded(seed):
             network = LinkNetwork(
                 size,
                 self.relations,
@@ -61,7 +69,7 @@ class Fitting:
             self.graph.part("train"),
             self.relations,
             settings,
-            self.seed,
+            seed,
             lambda: self.valid(network.scores),
         )
         name = scorer + (("+views" if structure else ":views") if views else "")
@@ -86,6 +94,27 @@ class Fitting:
         row = self.row(name, "scorer", score, {"weights": float(weights.mean())}, valid)
         row.cpu_seconds = process_time() - began
         return row, weights
+
+    def several(self, row: LinkRow, networks: Sequence[LinkNetwork]) -> LinkRow:
+        """The mean of what networks say that differ by their seed."""
+        began = process_time()
+        settings = {**row.settings, "members": len(networks)}
+        found = self.row(f"{row.name}:mean", "ensemble", lambda asked: mean_chances(networks, asked), settings)
+        found.parameters = len(networks) * row.parameters
+        found.cpu_seconds = process_time() - began
+        return found
+
+    def calibrated(self, model: LinkModel, negatives: Any = None) -> tuple[np.ndarray, dict[str, float]]:
+        """What makes probabilities of a model's scores, and how right they are on validation triples, out of fold."""
+        true, train = self.graph.part("valid"), self.graph.part("train")
+        if negatives is None:
+            false = corrupted(true, self.graph, np.concatenate([train, true]), self.seed)
+        else:
+            false = places_of(negatives, self.graph.entities, self.graph.relations, "negatives")
+        triples, truth = np.concatenate([true, false]), np.repeat([1, 0], [len(true), len(false)])
+        weights, held = calibrate(model.evidence(triples), triples[:, 1], truth, self.relations, self.seed)
+        found = {name: score.score for name, score in classified(truth, held, seed=self.seed).items()}
+        return weights, {**found, "true": len(true), "false": len(false)}
 
     def strange(self, network: LinkNetwork) -> float:
         """Mean reciprocal rank on validation triples as if nothing were known of who is asked about but its views."""

@@ -16,6 +16,9 @@ from fusible.propagation._edges import Edges
 from fusible.scorers._base import SPREAD, Scorer
 from fusible.tasks.knowledge._links_entities import OPERATOR, Entities
 
+ROWS = 1_000
+"""Triples whose relations are told at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
@@ -157,6 +160,16 @@ class LinkNetwork(nn.Module):
         if self.network is not None:
             heads = self.network(heads, Edges(self.triples[:0], len(heads), self.network.relations))
         return self.scorer.score(self.scorer.query(heads, torch.from_numpy(kinds)), self.vectors()).numpy()
+
+    @torch.inference_mode()
+    def told(self, triples: np.ndarray) -> np.ndarray:
+        """Log-probability (rows,) of the relation of triples (rows, 3) among all that may lead from head to tail."""
+        every, asked = self.vectors(), torch.from_numpy(triples)
+        parts = []
+        for rows in asked.split(ROWS):
+            scores = self.scorer.kinds(every[rows[:, 0]], every[rows[:, 2]]).log_softmax(dim=1)
+            parts.append(scores.gather(1, rows[:, 1:2])[:, 0])
+        return torch.cat(parts).numpy() if parts else np.zeros(0, np.float32)
 
     def _facts(self, queries: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
         """Triples (rows, 3) of queries (rows, 2) and their answers: heads are asked for by the second half."""

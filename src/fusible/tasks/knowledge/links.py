@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ import numpy as np
 
 from fusible import registry
 from fusible.data.graph import Graph, read_graph, split_graph
-from fusible.errors import DataError
+from fusible.errors import ConfigError, DataError
 from fusible.evaluation.links import difference, summary
 from fusible.scorers._base import Product
 from fusible.tasks.knowledge._links_fitting import FREQUENT, METRIC, Fitting, Score
+from fusible.tasks.knowledge._links_negatives import checked_negatives
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_views import NAME, told_of, with_entities
 from fusible.tasks.knowledge.links_model import LinkModel, log_chances
@@ -38,6 +39,8 @@ def fit_links(
     penalties: Sequence[float] = PENALTIES,
     rules: bool = False,
     settings: LinkSettings | None = None,
+    members: int = 1,
+    negatives: Any = None,
     seed: int = 0,
     device: str = "cpu",
     cache: str | Path | None = None,
@@ -67,13 +70,23 @@ def fit_links(
         best candidate, with a weight per relation (`:rules`), which is the model if validation triples say so.
     settings : LinkSettings, optional
         All else about training.
+    members : int
+        With more than one, the best network is trained again with other seeds, and the mean of all (`:mean`) is a
+        candidate, too; validation triples decide.
+    negatives : path or table, optional
+        Triples that are not true, which probabilities (`LinkModel.classify`) are calibrated on beside validation
+        triples. Without them those of `valid_negatives` in the graph's folder; where there are none, validation triples
+        with an end that is drawn anew among the entities that the relation leads to or from.
 
     Raises
     ------
     FusibleError
         One line: a graph without training triples, a scorer that is unknown, a table that tells of no entity.
     """
+    if members < 1:
+        raise ConfigError(f"links: members = {members}, expected a whole number of at least 1")
     held = graph if isinstance(graph, Graph) else read_graph(graph)
+    negatives = checked_negatives(graph) if negatives is None else negatives
     if set(held.parts) == {"train"}:
         held = split_graph(held, seed)
     for name in ("train", "valid", "test"):
@@ -85,7 +98,7 @@ def fit_links(
         shared: dict[str, Any] = {"seed": seed, "device": device, "cache": cache, "progress": progress}
         told = told_of(held, dataset, places, encoders=encoders, **shared)
     fitting = Fitting(held, settings or LinkSettings(), seed, told)
-    trials = _trials(fitting, scorers, penalties, progress)
+    trials = _trials(fitting, scorers, penalties, progress, members)
     rows = [fitting.frequent(), *(row for row, *_ in trials)]
     by_views = [one[0] for _, one, *_ in trials if len(one) == 1 and one[0].entities.views]
     if rules:
@@ -109,6 +122,8 @@ def fit_links(
         mined,
         info,
     )
+    model.trained = np.isin(np.arange(len(held)), held.parts["train"])
+    model.calibration, info["classification"] = fitting.calibrated(model, negatives)
     sizes = {"entities": len(held.entities), "relations": len(held.relations)}
     sizes |= {part: len(held.parts[part]) for part in held.parts}
     return Links(METRIC, row.name, rows, sizes, gain, list(held.problems), model, seed)
@@ -131,11 +146,11 @@ def _chances(network: LinkNetwork) -> Score:
 
 
 def _trials(
-    fitting: Fitting, scorers: Sequence[str], penalties: Sequence[float], progress: Progress | None
+    fitting: Fitting, scorers: Sequence[str], penalties: Sequence[float], progress: Progress | None, members: int
 ) -> list[Trial]:
     """Every scorer with its best penalty; then, where views are told, the best scorer with these."""
     tried = {name: _tried(name, penalties) for name in scorers}
-    count = sum(map(len, tried.values())) + (2 * max(map(len, tried.values())) if fitting.told else 0)
+    count = sum(map(len, tried.values())) + (2 * max(map(len, tried.values())) if fitting.told else 0) + members - 1
     with stage(progress, "links", count) as bar:
 
         def best(name: str, **how: bool) -> tuple[LinkRow, LinkNetwork]:
@@ -155,7 +170,25 @@ def _trials(
             mixed, weights = fitting.weighted(f"{structure.name}:weighted", [*map(_chances, (structure, views))])
             trials += [(alone, (views,), None, None), (both, (joint,), None, None)]
             trials.append((mixed, (structure, views), weights, None))
+        if members > 1:
+            single = max((trial for trial in trials if len(trial[1]) == 1), key=lambda trial: trial[0].valid)
+            trials.append(_mean(fitting, single, members, bar.advance))
     return trials
+
+
+def _mean(fitting: Fitting, single: Trial, members: int, advance: Callable[[], None]) -> Trial:
+    """Train a network again with other seeds, and take the mean."""
+    row, (first,), *_ = single
+    how = {"structure": first.structure, "views": bool(first.entities.views)}
+    networks, seconds = [first], row.cpu_seconds
+    for member in range(1, members):
+        other, network = fitting.trained(first.name, row.settings["penalty"], member=member, **how)
+        networks.append(network)
+        seconds += other.cpu_seconds
+        advance()
+    found = fitting.several(row, networks)
+    found.cpu_seconds += seconds
+    return found, tuple(networks), None, None
 
 
 def _tried(name: str, penalties: Sequence[float]) -> Sequence[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +19,8 @@ from fusible.errors import ConfigError, ModelFormatError
 from fusible.evaluation.links import Known
 from fusible.tasks import pack
 from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
+from fusible.tasks.knowledge._links_calibration import SIGNS, evidence, probabilities
+from fusible.tasks.knowledge._links_negatives import places_of
 from fusible.tasks.knowledge._links_network import LinkNetwork
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import pooled
@@ -34,11 +36,12 @@ MOST = 50_000_000
 class LinkModel:
     """Answers what an entity is linked to; by `fit_links`, or from a folder by `load_links`.
 
-    `triples` int64 (rows, 3) are what is known: places in `entities` and `relations`. `networks` are one, or that of
-    structure and that of views; they and `rules`, where there are such, are put together with a weight per relation of
-    all but the first (`weights`). `stranger` answers for entities that
-    no training triple has, by their views; `told` is how these are encoded. Both are there where a table told of
-    entities.
+    `triples` int64 (rows, 3) are what is known: places in `entities` and `relations`. `networks` are one, or several
+    whose mean counts, or those that are put together with a weight per relation of all but the first member
+    (`weights`), of which `rules`, where there are such, are the last. `stranger` answers for entities that no training
+    triple has, by their views; `told` is how these are encoded. Both are there where a table told of entities.
+    `calibration` (relations, 10) makes probabilities, see `classify`, of scores and of those triples that are marked as
+    `trained` on (rows,), or all.
     """
 
     networks: tuple[LinkNetwork, ...]
@@ -50,6 +53,8 @@ class LinkModel:
     told: Told | None = None
     rules: Rules | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    trained: np.ndarray | None = None
+    calibration: np.ndarray | None = None
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -91,11 +96,12 @@ class LinkModel:
 
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Log-probabilities (rows, entities) of queries (rows, 2): entity, and relation, or relation + relations."""
-        members = [log_chances(network.scores(queries)) for network in self.networks]
-        if self.rules is not None:
-            members.append(self.rules.log_chances(queries))
-        found = members[0]
-        if self.weights is not None:
+        if self.weights is None:
+            found = mean_chances(self.networks, queries)
+        else:
+            members = [log_chances(network.scores(queries)) for network in self.networks]
+            if self.rules is not None:
+                members.append(self.rules.log_chances(queries))
             found = log_chances(pooled(members, self.weights[queries[:, 1]]))
         strange = ~self.networks[0].entities.seen.numpy()[queries[:, 0]]
         if self.stranger is not None and strange.any():
@@ -108,6 +114,32 @@ class LinkModel:
             return self.rules
         every = {"train": np.arange(len(self.triples))}
         return mine_rules(Graph(self.entities, self.relations, self.triples, every))
+
+    def classify(self, triples: Any) -> pd.DataFrame:
+        """How likely triples are true: `head`, `relation`, `tail`, `probability`, `known` where the graph says so.
+
+        `triples` is a file or a table as `fusible.read_graph` takes them; rows keep their order. Probabilities are
+        calibrated on validation triples and on ones that are not true, so that .5 is where true and false are equally
+        likely among as many of either. Raises `DataError` for names that the graph lacks.
+        """
+        places = places_of(triples, self.entities, self.relations, "classify")
+        names = {"head": self.entities, "relation": self.relations, "tail": self.entities}
+        found = {name: [held[at] for at in places[:, i]] for i, (name, held) in enumerate(names.items())}
+        said = set(map(tuple, self.triples.tolist()))
+        known = [tuple(triple) in said for triple in places.tolist()]
+        return pd.DataFrame({**found, "probability": self.probabilities(places), "known": known})
+
+    def probabilities(self, triples: np.ndarray) -> np.ndarray:
+        """Probability (rows,) that triples (rows, 3), places of entities and relations, are true."""
+        if self.calibration is None:
+            raise ConfigError("links: this model was written before probabilities were calibrated; fit it again")
+        return probabilities(self.calibration, self.evidence(triples), triples[:, 1])
+
+    def evidence(self, triples: np.ndarray) -> np.ndarray:
+        """What speaks for triples (rows, 3), as `calibration` weighs it: (rows, 9)."""
+        told = np.mean([network.told(triples) for network in self.networks], axis=0)
+        train = self.triples if self.trained is None else self.triples[self.trained]
+        return evidence(self.scores, told, triples, train, len(self.relations))
 
     def _scores_of(self, cells: dict[str, Any], kind: int) -> np.ndarray:
         """Log-probabilities (entities,) of what an entity that only its cells tell of is linked to."""
@@ -131,6 +163,9 @@ class LinkModel:
         if self.rules is not None:
             arrays = {f"{KEY}.rules.{name}": torch.from_numpy(array) for name, array in packed(self.rules).items()}
             packer.packed.arrays |= arrays
+        for name, values in (("calibration", self.calibration), ("trained", self.trained)):
+            if values is not None:
+                packer.packed.arrays[f"{KEY}.{name}"] = torch.from_numpy(values)
         names = {"entities": self.entities, "relations": self.relations}
         packer.packed.learned |= {name: json.dumps(list(held), ensure_ascii=False) for name, held in names.items()}
         plain: dict[str, Any] = {"networks": [network.spec() for network in networks], "told": None}
@@ -167,17 +202,19 @@ def load_links(folder: str | Path) -> LinkModel:
         rules = _rules(parts, entities, relations)
         own = len(networks) - (plain["told"] is not None)
         members = own + (rules is not None)
-        if own < 1 or (weights is None) != (members == 1):
+        if own < 1 or (weights is None and rules is not None):
             raise ModelFormatError(f"{place}: {len(networks)} networks do not go with the rest of the model")
         if weights is not None and weights.shape != (2 * sizes[1], members - 1):
             raise ModelFormatError(f"{place}: weights of {members} members: expected {2 * sizes[1]} rows")
-        info, held = dict(config["info"]), None if weights is None else weights.numpy()
-        if plain["told"] is None:
-            return LinkModel(networks, entities, relations, triples, held, rules=rules, info=info)
-        built = pack.unpack_encoders(parts)
-        columns, views = schema_of(plain["told"])
-        told = Told({}, views, columns, {view: built[key] for view, key in plain["told"]["encoders"].items()})
-        return LinkModel(networks[:own], entities, relations, triples, held, networks[own], told, rules, info)
+        found = LinkModel(networks[:own], entities, relations, triples, None if weights is None else weights.numpy())
+        found.rules = rules
+        found.info, (found.trained, found.calibration) = dict(config["info"]), _calibration(parts, found)
+        if plain["told"] is not None:
+            built = pack.unpack_encoders(parts)
+            columns, views = schema_of(plain["told"])
+            encoders = {view: built[key] for view, key in plain["told"]["encoders"].items()}
+            found.stranger, found.told = networks[own], Told({}, views, columns, encoders)
+        return found
 
 
 def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities: int, relations: int) -> LinkNetwork:
@@ -221,6 +258,25 @@ def _rules(parts: pack.Packed, entities: tuple[str, ...], relations: tuple[str, 
     if "triples" in arrays:
         _check(arrays["triples"], len(entities), len(relations))
     return unpacked(arrays, entities, relations)
+
+
+def _calibration(parts: pack.Packed, model: LinkModel) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Which triples were trained on, and the weights of what speaks for a triple; none in older folders."""
+    shapes = {"trained": (len(model.triples),), "calibration": (len(model.relations), SIGNS + 1)}
+    found = []
+    for name, shape in shapes.items():
+        held = parts.arrays.pop(f"{KEY}.{name}", None)
+        if held is not None and held.shape != shape:
+            raise ModelFormatError(f"weights.safetensors: {KEY}.{name}: expected numbers of shape {shape}")
+        found.append(None if held is None else held.numpy())
+    trained, calibration = found
+    return trained, calibration
+
+
+def mean_chances(networks: Sequence[LinkNetwork], queries: np.ndarray) -> np.ndarray:
+    """Log-probabilities (rows, entities): those of the only network, or the geometric mean of several ones'."""
+    found = [log_chances(network.scores(queries)) for network in networks]
+    return found[0] if len(found) == 1 else log_chances(np.mean(found, axis=0, dtype=np.float32))
 
 
 def log_chances(scores: np.ndarray) -> np.ndarray:
