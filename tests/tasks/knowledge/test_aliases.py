@@ -31,6 +31,7 @@ def groups(*names, **given):
         ([named("Acme Corp.", "ORG"), named("Acme", "ORG")], "legal form"),
         ([named("United Nations", "ORG"), named("U.N.", "ORG")], "acronym"),
         ([named("World Health Organization", "ORG", 1, "a"), named("WHO", "", 1, "b")], "acronym"),
+        ([named("New York City", "GPE", 1, "a"), named("NYC", "GPE", 1, "b")], "acronym"),
         ([named("Marie Curie", "PERSON", 1, "ab"), named("Curie", "PERSON", 1, "a")], "surname"),
         ([named("Michelangelo"), named("Michaelangelo")], "mistake"),
         ([named("Schiphol Airport", "FAC", 9), named("Schipol Airport", "FAC")], "mistake"),

@@ -27,6 +27,8 @@ EMPTY = words(
     "something that there these thing things this those what which who whom"
 )
 """Words that name nothing by themselves."""
+SIDES = words("north south east west northeast northwest southeast southwest top bottom front back left right side")
+"""Nouns that only say where something is."""
 ARTICLES = frozenset({"the", "a", "an"})
 PERSONAL = frozenset({"he", "she", "him", "his", "her", "hers"})
 NEUTRAL = frozenset({"it", "its"})
@@ -66,7 +68,12 @@ def around(place: Any, other: Any) -> bool:
 def name_of(token: Any) -> Name | None:
     """The name of which a token is the head; none where it names nothing."""
     doc = token.doc
-    if token.lower_ in EMPTY or token.pos_ in {"PRON", "DET"} or token.is_punct:
+    if (
+        token.lower_ in EMPTY
+        or (token.pos_ != "PROPN" and token.lower_ in SIDES)
+        or token.pos_ in {"PRON", "DET"}
+        or token.is_punct
+    ):
         return None
     start, end = _left(token), token.i + 1
     if token.dep_ in {"compound", "nmod"} and not token.ent_type_:
@@ -200,7 +207,8 @@ class People:
         return None if token.pos_ == "PRON" else token
 
     def _thing(self, token: Any) -> Any:
-        here = [t for t in token.sent if t.dep_ in {"nsubj", "nsubjpass"} and t.i < token.i and t.pos_ != "PRON"]
+        found = [t for t in token.sent if t.dep_ in {"nsubj", "nsubjpass"} and t.i < token.i]
+        here = [t for t in found if t.pos_ != "PRON" or t.tag_ in {"WDT", "WP"}]
         if len(here) > 1:
             return None
         thing = here[0] if here else self.subject

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fusible.tasks.knowledge._parse_copulas import KINDS
 from fusible.tasks.knowledge._parse_names import PLACES, around, ends, name_of
 from fusible.tasks.knowledge._parse_parts import Link, denied, phrase, possessors, prepositions
 
@@ -36,8 +37,14 @@ def _apposition(noun: Any, other: Any) -> Iterator[Link]:
     for name, kind in ((noun, other), (other, noun)):
         if kind.pos_ == "NOUN" and not kind.ent_type_ and name.pos_ == "PROPN" and not listed:
             owners = [owner for prep, owner in prepositions(kind) if prep == "of"] + possessors(kind)
-            yield from (Link("apposition of", owner, phrase(kind), name) for owner in owners)
-            if not owners:
+            for owner in owners:
+                whole = Link("apposition of", name, f"{phrase(kind)} of", owner)
+                yield whole if kind.lemma_ in KINDS else Link("apposition of", owner, phrase(kind), name)
+            values = [
+                c for c in kind.rights if c.dep_ in {"nummod", "appos"} and any(sign.isdigit() for sign in c.text)
+            ]
+            yield from (Link("apposition of", name, phrase(kind), value) for value in values)
+            if not owners and not values and any(c.dep_ in {"det", "amod"} for c in kind.lefts):
                 yield Link("apposition", name, "be", kind)
             return
 

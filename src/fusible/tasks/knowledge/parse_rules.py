@@ -6,13 +6,14 @@ The parse is spaCy's, by the small English model that a package carries (Honniba
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from fusible.errors import MissingExtraError
 from fusible.tasks.knowledge._parse_clauses import clauses
 from fusible.tasks.knowledge._parse_confidence import confidence
-from fusible.tasks.knowledge._parse_names import Name, People, bare, name_of
+from fusible.tasks.knowledge._parse_names import Name, People, name_of
 from fusible.tasks.knowledge._parse_nouns import nouns
 from fusible.tasks.knowledge._parse_parts import Link
 from fusible.tasks.knowledge._parse_text import is_english, pieces
@@ -20,6 +21,15 @@ from fusible.tasks.knowledge.extracted import Said
 
 BATCH = 64
 """Texts parsed at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A triple, the rule that read it, and how many of its ends are names of their own (0 to 2)."""
+
+    rule: str
+    own: int
+    said: Said
 
 
 class RuleExtractor:
@@ -45,66 +55,70 @@ class RuleExtractor:
 
     def extract(self, texts: Sequence[str]) -> list[list[Said]]:
         """The triples of each text, in the order of their places; none of a text that is empty or not English."""
-        return [[said for _, said in found] for found in self.found(texts)]
+        return [[read.said for read in found] for found in self.found(texts)]
 
-    def found(self, texts: Sequence[str]) -> list[list[tuple[str, Said]]]:
-        """The triples of each text, each with the name of the rule that read it."""
+    def found(self, texts: Sequence[str]) -> list[list[Read]]:
+        """The triples of each text, each with the rule that read it."""
         parts = [
             (place, start, text[start:end])
             for place, text in enumerate(texts)
             if is_english(text)
             for start, end in pieces(text)
         ]
-        result: list[list[tuple[str, Said]]] = [[] for _ in texts]
+        result: list[list[Read]] = [[] for _ in texts]
         parsed = self._nlp.pipe((text for _, _, text in parts), batch_size=BATCH)
         for (place, start, _), doc in zip(parts, parsed, strict=True):
             result[place] += _read(doc, start)
         return result
 
 
-def _read(doc: Any, offset: int) -> Iterator[tuple[str, Said]]:
+def _read(doc: Any, offset: int) -> Iterator[Read]:
     people = People()
     for sentence in doc.sents:
         people.enter(sentence)
         links = [*clauses(sentence), *nouns(sentence)]
-        yield from sorted(_distinct(_said(links, sentence, people, offset)), key=lambda x: (x[1].head_at, x[1].tail_at))
+        found = _distinct(_reads(links, sentence, people, offset))
+        yield from sorted(found, key=lambda read: (read.said.head_at, read.said.tail_at))
         people.leave(sentence)
 
 
-def _distinct(found: Iterable[tuple[str, Said]]) -> list[tuple[str, Said]]:
+def _distinct(found: Iterable[Read]) -> list[Read]:
     """One triple for each pair of places and relation: the most confident."""
-    best: dict[Any, tuple[str, Said]] = {}
-    for rule, said in found:
-        key = (said.head_at, said.relation, said.tail_at)
-        if key not in best or best[key][1].confidence < said.confidence:
-            best[key] = (rule, said)
+    best: dict[Any, Read] = {}
+    for read in found:
+        key = (read.said.head_at, read.said.relation, read.said.tail_at)
+        if key not in best or best[key].said.confidence < read.said.confidence:
+            best[key] = read
     return list(best.values())
 
 
-def _said(links: Iterable[Link], sentence: Any, people: People, offset: int) -> Iterator[tuple[str, Said]]:
+def _reads(links: Iterable[Link], sentence: Any, people: People, offset: int) -> Iterator[Read]:
     for link in links:
         ends = [people.meant(token) for token in (link.head, link.tail)]
-        names = [None if end is None else name_of(end) for end in ends]
-        head, tail = names
-        if head is None or tail is None or max(head.start, tail.start) < min(head.end, tail.end):
+        head, tail = (None if end is None else name_of(end) for end in ends)
+        if (
+            head is None
+            or tail is None
+            or ends[0].pos_ == "NUM"
+            or max(head.start, tail.start) < min(head.end, tail.end)
+        ):
             continue
-        guessed = any(end != bare(token) for end, token in zip(ends, (link.head, link.tail), strict=True))
-        rule = f"{link.rule} of pronoun" if guessed else link.rule
-        yield rule, _as_said(rule, link.relation, head, tail, sentence, offset)
+        own = head.own + tail.own
+        yield Read(link.rule, own, _said(link, head, tail, sentence, offset, confidence(link.rule, own)))
 
 
-def _as_said(rule: str, relation: str, head: Name, tail: Name, sentence: Any, offset: int) -> Said:
+def _said(link: Link, head: Name, tail: Name, sentence: Any, offset: int, sure: float) -> Said:
     doc = sentence.doc
     spans = [doc[name.start : name.end] for name in (head, tail)]
     places = [(offset + span.start_char, offset + span.end_char) for span in (sentence, *spans)]
     return Said(
         head=" ".join(spans[0].text.split()),
-        relation=relation,
+        relation=link.relation,
         tail=" ".join(spans[1].text.split()),
         sentence=places[0],
         head_at=places[1],
         tail_at=places[2],
-        confidence=confidence(rule, head.own + tail.own),
+        confidence=sure,
         head_type=head.type,
         tail_type=tail.type,
     )
