@@ -24,10 +24,12 @@ TITLES = {
     "facts": "graph says so",
     "beyond": "one link further",
     "walk": "near in graph",
+    "alike": "so of its like",
     "usual": "usual answer",
     "text": "words",
     "vectors": "meaning",
     "types": "type",
+    "rules": "mined rules",
     "model": "link model",
 }
 """Members in words."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from fusible.tasks.knowledge.links_model import LinkModel
+from fusible.tasks.knowledge.rules import Rules
 from fusible.tasks.knowledge.search.bm25 import Bm25, stems
 from fusible.tasks.knowledge.search.documents import documents, word_counts
 from fusible.tasks.knowledge.search.entities import EntityLinker
 from fusible.tasks.knowledge.search.fusion import MEMBERS
 from fusible.tasks.knowledge.search.reading import Reading, kind_of, without
-from fusible.tasks.knowledge.search.relations import Asked, Ends, RelationLinker, asked_for, chances_of
+from fusible.tasks.knowledge.search.relations import Asked, Ends, RelationLinker, asked_for, chances_of, sharpened
 from fusible.tasks.knowledge.search.source import Searchable
 from fusible.tasks.knowledge.search.texts import Texts
 from fusible.tasks.knowledge.search.walk import Walks
@@ -25,10 +26,14 @@ NEAR = 0.3
 """Least cosine of what counts as near where a question names nothing: words without sense are near nothing."""
 
 
+Says = Callable[[np.ndarray], np.ndarray]
+"""Log-probabilities (rows, entities) of queries (rows, 2)."""
+
+
 class Members:
     """Scores of all entities by every member that a graph allows; see `features`."""
 
-    def __init__(self, held: Searchable, model: LinkModel | None, texts: Texts) -> None:
+    def __init__(self, held: Searchable, model: LinkModel | None, texts: Texts, rules: Rules | None = None) -> None:
         self.held, self.texts = held, texts
         entities, relations = len(held), len(held.labels)
         self.relations = RelationLinker(held.labels, held.told, texts)
@@ -49,12 +54,14 @@ class Members:
         self._sentences = texts.kept([str(one) for one in distinct], "encode sentences")
         ends = held.triples[held.mentions["triple"].to_numpy(np.int64)][:, [0, 2]]
         self._naming = np.repeat(np.arange(len(ends)), 2), ends.ravel()
-        self.predictions = None if model is None else _Predictions(model, held)
+        self.predictions = None if model is None else _Predictions(model, model.scores, held)
+        self._rules = None if rules is None else _Predictions(rules, rules.log_chances, held)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Members that this graph allows."""
-        return tuple(name for name in MEMBERS if name != "model" or self.predictions is not None)
+        lacking = {"model": self.predictions is None, "rules": self._rules is None}
+        return tuple(name for name in MEMBERS if not lacking.get(name, False))
 
     def read(self, question: str) -> Reading:
         """Link a question."""
@@ -70,10 +77,12 @@ class Members:
         """Scores {member: (entities,)} between 0 and 1, 0 where a member says nothing.
 
         Linked entities are left out unless they are called what is asked for.
+
         `facts`: what the graph says of a linked entity and relation; `beyond`: what stands an edge further; `walk`:
-        personalised PageRank; `usual`: what the linked relation leads to most often; `text`: BM25; `vectors`: cosines
-        of encodings of documents and sentences; `types`: those of types (of names, where an entity has no type) with
-        what is asked for; `model`: link prediction for linked pairs.
+        personalised PageRank; `alike`: where the relation leads from entities near the linked one; `usual`: where it
+        leads most often; `text`: BM25; `vectors`: cosines of encodings of documents and sentences; `types`: those of
+        types (of names, where an entity has none) with what is asked for; `rules` and `model`: predictions for linked
+        pairs.
         """
         found = self._of_graph(reading)
         found["text"] = _share(self._bm25.scores(reading.question))
@@ -82,6 +91,8 @@ class Members:
         found["types"] = _spread(self._of_types(reading), least)
         if self.predictions is not None:
             found["model"] = self.predictions.scores(reading.asked)
+        if self._rules is not None:
+            found["rules"] = self._rules.scores(reading.asked)
         known = [entity for entity in reading.starts if not self._may_answer(entity, reading)]
         for values in found.values():
             values[known] = 0.0
@@ -95,19 +106,20 @@ class Members:
 
     def _of_graph(self, reading: Reading) -> dict[str, np.ndarray]:
         size, starts = len(self.held), reading.starts
-        facts, usual, walk, beyond = (np.zeros(size) for _ in range(4))
-        strongest = max((pair.chance for pair in reading.asked), default=0.0)
+        facts, usual, alike, walk, beyond = (np.zeros(size) for _ in range(5))
         for pair in reading.asked:
             places, sure = self.walks.reached(pair.entity, pair.slot)
             np.maximum.at(facts, places.astype(np.int64), pair.chance * sure)
+        for pair in sharpened(reading.asked):
             column = self.ends.usual[:, [pair.slot]]
-            usual[column.indices] += pair.chance / strongest * column.data
+            usual[column.indices] += pair.chance * column.data
+            alike += pair.chance * self.walks.led(self.walks.near(pair.entity), pair.slot)
         if starts:
             weights = self.walks.weights(reading.chances)
             spans = [{one.entity: one.chance for one in span.candidates} for span in reading.named]
             walk = np.mean([_decades(self.walks.ranked(span, weights)) for span in spans], axis=0)
             beyond = self.walks.beyond(starts, reading.chances)
-        return {"facts": facts, "beyond": beyond, "walk": walk, "usual": _decades(usual)}
+        return {"facts": facts, "beyond": beyond, "walk": walk, "alike": _decades(alike), "usual": _decades(usual)}
 
     def _cosines(self, vector: np.ndarray) -> np.ndarray:
         """Cosine (entities,) of a question with each entity's document, in the mean with the best sentence about it."""
@@ -138,35 +150,34 @@ class Members:
 
 
 class _Predictions:
-    """A link model's say, its entities and relations by name."""
+    """What a link model or rules foretell, their entities and relations by name."""
 
-    def __init__(self, model: LinkModel, held: Searchable) -> None:
-        self.model = model
-        entities = {name: place for place, name in enumerate(model.entities)}
-        relations = {name: place for place, name in enumerate(model.relations)}
+    def __init__(self, teller: LinkModel | Rules, says: Says, held: Searchable) -> None:
+        self._says, self._shift = says, len(teller.relations)
+        entities = {name: place for place, name in enumerate(teller.entities)}
+        relations = {name: place for place, name in enumerate(teller.relations)}
         self._entities = np.array([entities.get(name, -1) for name in held.graph.entities])
         self._relations = np.array([relations.get(name, -1) for name in held.graph.relations])
 
     def chances(self, asked: Sequence[Asked]) -> tuple[list[Asked], np.ndarray]:
-        """Pairs that the model knows, and probabilities (pairs, entities of the graph) of their answers."""
+        """Pairs that are known, and probabilities (pairs, entities of the graph) of their answers."""
         count = len(self._relations)
         known = [p for p in asked if self._entities[p.entity] >= 0 and self._relations[p.slot % count] >= 0]
-        shift = len(self.model.relations)
         queries = np.array(
             [
-                (self._entities[p.entity], self._relations[p.slot % count] + (shift if p.slot >= count else 0))
+                (self._entities[p.entity], self._relations[p.slot % count] + (self._shift if p.slot >= count else 0))
                 for p in known
             ],
             np.int64,
         ).reshape(-1, 2)
         if not known:
             return [], np.zeros((0, len(self._entities)))
-        found = np.exp(self.model.scores(queries))
+        found = np.exp(self._says(queries))
         return known, np.where(self._entities >= 0, found[:, np.maximum(self._entities, 0)], 0.0)
 
     def scores(self, asked: Sequence[Asked]) -> np.ndarray:
         """Score (entities,) of the answers of all pairs together."""
-        known, chances = self.chances(asked)
+        known, chances = self.chances(sharpened(asked))
         if not known:
             return np.zeros(len(self._entities))
         return _decades(np.array([pair.chance for pair in known]) @ chances)

@@ -18,6 +18,8 @@ COLD = 0.07
 """Temperature of chances of relations, in units of similarity."""
 MOST = 12
 """Pairs of entity and relation that are looked at."""
+SHARP, SMALL = 8, 0.02
+"""Power that chances of pairs are raised to, and the least share that is then left of one."""
 AGAINST = 0.1
 """What is left of the chance of a direction that the words speak against."""
 LEAST = 0.003
@@ -108,6 +110,18 @@ def asked_for(
             both = one.chance * ways * ends.fitting(one.entity)
             found += [Asked(one.entity, int(slot), float(both[slot])) for slot in np.argsort(-both)[:most]]
     return sorted(found, key=lambda pair: -pair.chance)[:most]
+
+
+def sharpened(asked: Sequence[Asked]) -> list[Asked]:
+    """The few pairs that stand out, with chances that add up to one.
+
+    What one relation leads to is often surer than what another does: of a mixture by plain chances the surer one, of
+    which the question does not speak, would name the answers.
+    """
+    powers = np.array([pair.chance for pair in asked]) / max((pair.chance for pair in asked), default=1.0)
+    powers = powers**SHARP
+    shares = powers / max(float(powers.sum()), 1e-12)
+    return [Asked(p.entity, p.slot, float(share)) for p, share in zip(asked, shares, strict=True) if share >= SMALL]
 
 
 def chances_of(similarities: np.ndarray, cold: float = COLD) -> np.ndarray:

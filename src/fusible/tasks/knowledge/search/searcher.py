@@ -12,6 +12,7 @@ import numpy as np
 from fusible.errors import ConfigError
 from fusible.tasks.knowledge._links_views import NAME
 from fusible.tasks.knowledge.links_model import LinkModel, load_links
+from fusible.tasks.knowledge.rules import Rules
 from fusible.tasks.knowledge.search.fusion import Fusion, choose_fusion
 from fusible.tasks.knowledge.search.members import Members
 from fusible.tasks.knowledge.search.reading import Reading
@@ -29,7 +30,7 @@ TOLD = 0.1
 """Least chance of a relation that is told."""
 FUSION = Fusion(
     "weights",
-    {"facts": 8, "beyond": 4, "walk": 4, "usual": 2, "text": 2, "vectors": 2, "types": 2, "model": 8},
+    {"facts": 8, "beyond": 4, "walk": 4, "usual": 2, "text": 2, "vectors": 2, "types": 2, "rules": 4, "model": 8},
 )
 """How members count where nothing else is said."""
 
@@ -46,6 +47,9 @@ class GraphSearcher:
         relations (`relation`, `label`, and descriptions).
     model : path or LinkModel, optional
         A fitted link model: its predictions of what linked entities are linked to count, too.
+    rules : Rules, optional
+        Mined rules (`fusible.mine_rules`): what they foretell counts, too. Those of a link model that has some are
+        taken where none are given.
     fusion : Fusion, optional
         How members are put together; `tune` learns it from questions with known answers.
 
@@ -64,6 +68,7 @@ class GraphSearcher:
         relations: Any = None,
         entity: str = NAME,
         model: str | Path | LinkModel | None = None,
+        rules: Rules | None = None,
         fusion: Fusion | None = None,
         device: str = "cpu",
         cache: str | Path | None = None,
@@ -73,7 +78,9 @@ class GraphSearcher:
         links = load_links(model) if isinstance(model, str | Path) else model
         if links is not None and not set(links.entities) & set(held.graph.entities):
             raise ConfigError("graph search: the link model knows none of the graph's entities; fit it on this graph")
-        self.members = Members(held, links, Texts(device, cache, progress))
+        if rules is None and links is not None:
+            rules = links.rules
+        self.members = Members(held, links, Texts(device, cache, progress), rules)
         self.fusion = FUSION if fusion is None else fusion
         self._supports = Supports(self.members)
         self._places = {name: place for place, name in enumerate(held.graph.entities)}

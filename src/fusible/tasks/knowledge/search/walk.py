@@ -36,6 +36,9 @@ class Walks:
         self._sure = np.concatenate([confidence, confidence])[order]
         self._triples = np.tile(np.arange(len(triples)), 2)[order]
         self._from = np.repeat(np.arange(entities), np.diff(self._starts))
+        self._by_slot = np.argsort(self._slots, kind="stable")
+        self._slot_starts = np.searchsorted(self._slots[self._by_slot], np.arange(2 * relations + 1))
+        self._plain: sparse.csr_matrix | None = None
 
     def _matrix(self, data: np.ndarray) -> sparse.csr_matrix:
         size = len(self._starts) - 1
@@ -49,13 +52,18 @@ class Walks:
 
     def ranked(self, starts: Mapping[int, float], weights: np.ndarray) -> np.ndarray:
         """PageRank (entities,) of walks that begin at `starts` {entity: weight}."""
-        size = len(self._starts) - 1
-        begin = np.zeros(size)
+        return self._walked(starts, self._moves(weights))
+
+    def _moves(self, weights: np.ndarray) -> sparse.csr_matrix:
+        """Chances of the next step, from columns to rows."""
+        totals = np.bincount(self._from, weights, minlength=len(self._starts) - 1)
+        return self._matrix(weights / np.maximum(totals, 1e-12)[self._from]).T.tocsr()
+
+    def _walked(self, starts: Mapping[int, float], moves: sparse.csr_matrix) -> np.ndarray:
+        begin = np.zeros(len(self._starts) - 1)
         for entity, weight in starts.items():
             begin[entity] += weight
         begin /= begin.sum()
-        totals = np.bincount(self._from, weights, minlength=size)
-        moves = self._matrix(weights / np.maximum(totals, 1e-12)[self._from]).T.tocsr()
         found = begin.copy()
         for _ in range(STEPS):
             found = (1 - RESTART) * (moves @ found)
@@ -67,6 +75,22 @@ class Walks:
         span = slice(self._starts[entity], self._starts[entity + 1])
         here = self._slots[span] == slot
         return np.stack([self._columns[span][here], self._sure[span][here]])
+
+    def near(self, entity: int) -> np.ndarray:
+        """PageRank (entities,) of walks from an entity that follow all relations alike; its own is zero."""
+        if self._plain is None:
+            self._plain = self._moves(self._sure)
+        found = self._walked({entity: 1.0}, self._plain)
+        found[entity] = 0.0
+        return found
+
+    def led(self, near: np.ndarray, slot: int) -> np.ndarray:
+        """Where a slot leads to from entities (entities,) that weigh `near`: each shares its weight out."""
+        size = len(self._starts) - 1
+        edges = self._by_slot[self._slot_starts[slot] : self._slot_starts[slot + 1]]
+        begins = self._from[edges]
+        shares = near / np.maximum(np.bincount(begins, minlength=size), 1)
+        return np.bincount(self._columns[edges], shares[begins], minlength=size)
 
     def beyond(self, entities: Mapping[int, float], chances: np.ndarray, most: int = 3) -> np.ndarray:
         """Score (entities,) of what stands two edges away: any edge, and then one of which the question speaks."""
