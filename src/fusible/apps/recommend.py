@@ -218,11 +218,8 @@ def _print_rows(rows: Sequence[RecommendRow], chosen: str) -> None:
 
 
 def _print_items(found: pd.DataFrame) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    table = Table("", "item", "name", "score", Column("because", overflow="fold"), box=None, pad_edge=False)
     for place, row in enumerate(found.to_dict("records"), 1):
-        why = "; ".join(f"{one['text']} [{one['share']:.0%}]" for one in row["reasons"])
-        table.add_row(str(place), str(row["item"]), str(row["name"]), f"{row['score']:.3f}", why)
-    Console().print(table, markup=False)
+        shown = str(row["name"]) if row["name"] == row["item"] else f"{row['name']} ({row['item']})"
+        typer.echo(f"{place:>3}  {row['score']:8.3f}  {shown}")
+        for one in row["reasons"]:
+            typer.echo(f"               {one['share']:4.0%} {one['text']}")

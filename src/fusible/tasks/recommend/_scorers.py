@@ -70,8 +70,10 @@ def ease(
     users (users, columns) enter as further columns that explain and are not explained.
 
     >>> had = csr_matrix(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], np.float32))
-    >>> ease(had, EaseSettings(penalty=1.0)).items.round(2).tolist()
-    [[0.0, 0.67, 0.0], [0.67, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> print(abs(ease(had, EaseSettings(penalty=1.0)).items).round(2))
+    [[0.   0.67 0.  ]
+     [0.67 0.   0.  ]
+     [0.   0.   0.  ]]
     """
     size = had.shape[1]
     check_size(size)
@@ -107,6 +109,7 @@ def neighbours(had: csr_matrix) -> np.ndarray:
 
 
 def kernel_of(kernels: Mapping[str, np.ndarray], view: str) -> np.ndarray:
+    """Likeness (items, items) by a view; `ConfigError` for one that is not there."""
     if view not in kernels:
         raise ConfigError(f"recommend: no view {view!r} of items; expected one of {', '.join(kernels) or 'none'}")
     return kernels[view]

@@ -98,7 +98,7 @@ def fit_recommender(
     part = split_by_user(held.user, seed)
     fitting = Fitting(held, part, kernels, attributes, seed, progress)
     rows, settings = fitting.candidates(factors=factors)
-    chosen = max((row for row in rows if row.name in settings), key=lambda row: row.valid)
+    chosen = max((row for row in rows if row.name in settings), key=lambda row: (row.valid, row.name == FUSED))
     for row in rows:
         row.test = summary(row.values, seed=seed)
     gains = {
@@ -158,6 +158,7 @@ class Fitting:
                 content = chooser.content()
                 settings[CONTENT] = Settings(content=content, weights=((CONTENT, 1.0),))
             bar.advance()
+            settings = {name: replace(one, content=content) for name, one in settings.items()}
             every = Settings(ease=best, als=als, content=content)
             parts = fit_parts(self.train, every, self.kernels, self.attributes, self.seed)
             each = parts.each(self._history, self._told)
@@ -171,7 +172,7 @@ class Fitting:
     def _row(self, name: str, settings: Settings, each: Mapping[str, np.ndarray], parts: Parts) -> RecommendRow:
         began = process_time()
         if settings.ease is not None and settings.ease != parts.settings.ease:
-            own = fit_parts(self.train, settings, self.kernels, self.attributes, self.seed)
+            own = fit_parts(self.train, replace(settings, content=None), self.kernels, self.attributes, self.seed)
             each = own.each(self._history, self._told)
         fused = Parts(settings, parts.count, parts.ease, parts.als, parts.content, parts.stands)
         scores = fused.fused(self._history, each) if name == FUSED else each[settings.weights[0][0]]
