@@ -18,7 +18,7 @@ class Edges:
         self.entities, self.relations = entities, relations
         keys = torch.cat([tails * 2 * relations + kinds, heads * 2 * relations + kinds + relations])
         order = keys.argsort(stable=True)
-        pairs, self._places = keys[order].unique_consecutive(return_inverse=True)
+        pairs, self._places = torch.unique_consecutive(keys[order], return_inverse=True)
         self.targets, self.kinds = pairs // (2 * relations), pairs % (2 * relations)
         self._sources = torch.cat([heads, tails])[order]
         self._rows = order % max(len(triples), 1)

@@ -163,6 +163,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(text, said):
     [
         ("?x: 'born' 'city 1'", "no relation 'born' in this graph (query, character 5): did you mean 'born in'"),
         ("born in(?x, citty 1)", "no entity 'citty 1' in this graph (query, character 13): did you mean 'city 1'"),
+        ("born in(?x, CITY 3)", "did you mean 'city 3'"),
         ("born in(?x, zzz)", "none of 30 is near it"),
     ],
 )

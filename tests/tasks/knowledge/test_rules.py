@@ -199,3 +199,15 @@ def test_names_are_checked(people):
         rules.score(np.array([[0, 0]]), "mean")
     with pytest.raises(DataError, match="no train triples"):
         mine_rules(Graph(("a",), ("r",), np.zeros((0, 3), np.int64), {}))
+
+
+def test_loops_and_relations_of_the_test_part_alone_give_no_rules():
+    loops = np.array([[0, 0, 0], [1, 0, 1], [2, 0, 2], [0, 1, 1]])
+    graph = Graph(("a", "b", "c"), ("r", "s"), loops, {"train": np.arange(3), "test": np.array([3])})
+    rules = mine_rules(graph, min_support=1, min_confidence=0)
+    assert len(rules) == 0
+    assert rules.to_frame().empty
+    assert (rules.score(np.array([[0, 0], [0, 1], [1, 3]])) == 0).all()
+    assert rules.explain("a", "s", "b") == []
+    with patch.object(_rules_mine, "DENSE", 0), patch.object(_rules_paths, "DENSE", 0):
+        assert len(mine_rules(graph, min_support=1, min_confidence=0)) == 0

@@ -16,9 +16,16 @@ def place(what: str, names: Sequence[str], name: str, where: str = "") -> int:
     try:
         return names.index(name)
     except ValueError:
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = _near(name, names)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"none of {len(names):,} is near it"
         raise ConfigError(f"graph: no {what} {name!r} in this graph{where}: {hint}") from None
+
+
+def _near(name: str, names: Sequence[str]) -> list[str]:
+    """Up to three names that hold this one, shortest first; else such as are written alike."""
+    folded = name.casefold()
+    holding = [one for one in names if folded in one.casefold()]
+    return sorted(holding, key=len)[:3] or get_close_matches(name, names, n=3, cutoff=0.5)
 
 
 def said(relation: str, head: str, tail: str) -> str:

@@ -52,7 +52,7 @@ class Foreseen:
             return np.asarray(-np.expm1(-self.by.score(asked, "surest")))
         rows, _ = self.known.answers(asked)
         answers = np.maximum(np.bincount(rows, minlength=len(asked)) + 1, self.usual[asked[:, 1]])
-        return np.minimum(np.exp(self.by.scores(asked)) * answers[:, None], 1.0)
+        return np.asarray(np.minimum(np.exp(self.by.scores(asked)) * answers[:, None], 1.0))
 
 
 def _places(names: Sequence[str], others: Sequence[str]) -> np.ndarray:

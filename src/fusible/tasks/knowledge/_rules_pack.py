@@ -53,15 +53,11 @@ def unpacked(arrays: Mapping[str, np.ndarray], entities: tuple[str, ...], relati
     )
     if not all(bool(part.all()) for part in good):
         raise ModelFormatError("weights.safetensors: rules: a rule of steps or entities that are not there")
-    rules = [
-        Rule(
-            tuple(bodies[place][filled[place]].tolist()),
-            int(heads[place, 0]),
-            *map(int, figures[place, :2]),
-            *map(float, figures[place, 2:]),
-            names=(int(names[place, 0]), int(names[place, 1])) if named[place] else None,
-            sampled=bool(arrays["sampled"][place]),
-        )
-        for place in range(count)
-    ]
+    rules = []
+    for place in range(count):
+        support, pairs, confidence, pca, coverage = figures[place].tolist()
+        body, head = tuple(bodies[place][filled[place]].tolist()), int(heads[place, 0])
+        own = (int(names[place, 0]), int(names[place, 1])) if named[place] else None
+        sampled = bool(arrays["sampled"][place])
+        rules.append(Rule(body, head, int(support), int(pairs), confidence, pca, coverage, own, sampled))
     return Rules(rules, entities, relations, arrays["triples"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,7 +141,7 @@ def query_graph(
         found = found.sort_values(SCORE, ascending=False, kind="stable")
     else:
         search = Beam(space.triples, len(space.relations), _nothing(len(space.entities)), beam)
-    rows = found.head(k).to_dict("records") if k is not None else found.to_dict("records")
+    rows = (found if k is None else found.head(k)).to_dict("records")
     return Answers(asked, [_answer(space, asked, edges, row, search, by) for row in rows])
 
 
@@ -168,7 +168,12 @@ class _Space:
 
 
 def _answer(
-    space: _Space, query: Query, edges: Sequence[Edge], row: dict[str, Any], search: Beam, by: LinkModel | Rules | None
+    space: _Space,
+    query: Query,
+    edges: Sequence[Edge],
+    row: Mapping[Any, Any],
+    search: Beam,
+    by: LinkModel | Rules | None,
 ) -> Answer:
     path = []
     for edge in edges:

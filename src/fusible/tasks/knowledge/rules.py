@@ -124,7 +124,7 @@ class Rules:
     def log_chances(self, queries: np.ndarray) -> np.ndarray:
         """Log-probabilities (rows, entities) that share one among all entities by the surest rules' chances."""
         chances = -np.expm1(-self.score(queries).astype(np.float64)) + FLOOR
-        return np.log(chances / chances.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(np.log(chances / chances.sum(axis=1, keepdims=True)), np.float32)
 
     def explain(self, head: str, relation: str, tail: str, *, most: int = 10, paths: int = 1) -> list[Reason]:
         """The surest `most` rules that foretell a triple, each with the known triples of up to `paths` of its paths.
