@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fusible.data.graph import Graph, read_graph
 from fusible.errors import ConfigError, TooLargeError
 from fusible.tasks.knowledge import _query_join
+from fusible.tasks.knowledge._query_chances import Foreseen, calibrated
 from fusible.tasks.knowledge._query_text import parse
 from fusible.tasks.knowledge.queries import query_graph
 from fusible.tasks.knowledge.rules import mine_rules
@@ -184,3 +185,43 @@ def test_what_is_too_large_is_refused(people, monkeypatch):
 def test_bounds_are_checked(people, given):
     with pytest.raises(ConfigError, match="expected whole numbers of at least 1"):
         query_graph(people, "knows(?x, ?y)", **given)
+
+
+class Guessing:
+    """A model that gives what follows in a circle nine times the share of others, right or wrong."""
+
+    relations = ("next",)
+
+    def __init__(self, held):
+        """Who is next to whom is trained on but for a few; of `held` the graph says them, of the others it does not."""
+        self.entities = tuple(f"e{i}" for i in range(40))
+        apart = np.arange(40) % 4 == 0
+        self.triples = np.array([(i, 0, (i + 1) % 40) for i in range(40) if not apart[i] or i in held])
+        self.trained = np.array([not apart[i] for i in self.triples[:, 0]])
+        self.triples = np.concatenate([self.triples, [(i, 0, (i + 9) % 40) for i in range(40)]])
+        self.trained = np.append(self.trained, np.ones(40, bool))
+
+    def scores(self, queries):
+        shares = np.full((len(queries), 40), 0.1 / 38)
+        for row, (entity, kind) in enumerate(queries.tolist()):
+            for step in (1, 9):
+                shares[row, (entity + (step if kind == 0 else -step)) % 40] = 0.45
+        return np.log(shares)
+
+
+def test_chances_of_a_model_are_calibrated_on_what_was_not_trained_on():
+    """Two of five that are likely are told by held-out triples: such is the chance of the likely ones."""
+    model = Guessing(held={0, 8, 16, 24})
+    weights = calibrated(model)
+    assert weights.shape == (4,)
+    found = Foreseen(model, (*model.entities, "stranger"), ("other", "next"))(
+        np.array([[4, 1], [40, 1], [4, 0], [5, 3]])
+    )
+    assert found.shape == (4, 41)
+    assert found[0, 5] == pytest.approx(0.4, abs=0.12)
+    assert np.delete(found[0], [5, 13]).max() < 0.02
+    assert found[3, 4] == pytest.approx(0.4, abs=0.12)
+    assert (found[[1, 2]] == 0).all()
+    model.trained[:] = True
+    assert calibrated(model) is None
+    assert Foreseen(model, model.entities, ("next",))(np.array([[4, 0]]))[0, 5] == pytest.approx(0.9)
