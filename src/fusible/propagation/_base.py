@@ -11,6 +11,8 @@ from fusible.errors import ConfigError
 from fusible.propagation._edges import Edges
 
 WIDEST = 8_192
+SPREAD = 1e-3
+"""Deviation of what makes messages as wide as vectors, before training: these begin near zero, and would be drowned."""
 
 
 class Propagation(nn.Module, ABC):
@@ -35,6 +37,7 @@ class Propagation(nn.Module, ABC):
         self.own = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(layers))
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(layers))
         self.outer = nn.Linear(hidden, width, bias=False)
+        nn.init.normal_(self.outer.weight, std=SPREAD)
         self.drop = nn.Dropout(dropout)
 
     def forward(self, vectors: torch.Tensor, edges: Edges, hidden: torch.Tensor | None = None) -> torch.Tensor:
