@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusible.data.graph import graph_of, read_graph, split_graph
+from fusible.data.graph import graph_of, read_graph, read_triples, split_graph
 from fusible.errors import DataError
 
 LINES = 'anna\tknows\tben\nben\tknows\tanna\nanna\tlives in\t"Ulm"\n'
@@ -101,3 +101,23 @@ def test_a_split_leaves_everything_a_training_triple(rows, seed):
     assert set(train[:, 1]) == set(range(len(graph.relations)))
     again = split_graph(whole, seed)
     assert all(np.array_equal(again.parts[name], graph.parts[name]) for name in graph.parts)
+
+
+def test_triples_are_read_as_they_stand(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\tr\tb\na\tr\tb\n")
+    table = pd.DataFrame({"tail": ["b"] * 2, "head": ["a"] * 2, "relation": ["r"] * 2, "more": [1, 2]})
+    for source in (tmp_path / "t.tsv", str(tmp_path / "t.tsv"), table, pa.Table.from_pandas(table)):
+        found = read_triples(source)
+        assert found.to_pydict() == {"head": ["a", "a"], "relation": ["r", "r"], "tail": ["b", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (pd.DataFrame({"head": ["a"], "tail": ["b"]}), "no column 'relation'"),
+        (pd.DataFrame({"head": ["a", None], "relation": ["r"] * 2, "tail": ["b"] * 2}), "triple 2 has no head"),
+    ],
+)
+def test_what_is_no_triple_is_one_line(table, said):
+    with pytest.raises(DataError, match=said):
+        read_triples(table)

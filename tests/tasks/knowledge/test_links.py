@@ -235,6 +235,46 @@ def test_who_has_no_links_is_answered_by_what_is_said_of_him(told):
         model.predict("at", head={"colour": "red"})
 
 
+def test_who_has_no_links_is_an_answer_by_what_is_said_of_him(told):
+    """Vectors of strangers are never trained: as answers, too, they are what their views say."""
+    model, strangers = told.model, [told.model.entities.index(f"{college} 20") for college in ("north", "south")]
+    query = np.array(
+        [[model.entities.index("north"), len(model.relations) + model.relations.index("at")]]
+    )  # who is at the north college?
+    scores = model.scores(query)[0]
+    assert scores[strangers[0]] > scores[strangers[1]]
+    assert np.exp(scores).sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_what_training_never_sees_and_nobody_tells_of_has_a_score(graph):
+    """A relation that only test triples have, an entity without links or text, loops and triples that stand twice."""
+    rows = [(f"{graph.entities[h]}", graph.relations[r], graph.entities[t]) for h, r, t in graph.triples.tolist()]
+    split = np.where(np.arange(len(rows)) % 10 == 0, "valid", np.where(np.arange(len(rows)) % 10 == 1, "test", "train"))
+    table = pd.DataFrame(rows, columns=["head", "relation", "tail"]).assign(split=split)
+    odd = [
+        ("north 1", "likes", "north 2", "test"),
+        ("north 3", "knows", "north 3", "train"),
+        ("north 3", "knows", "north 3", "test"),
+        ("stranger", "knows", "north 3", "test"),
+    ]
+    table = pd.concat([table, pd.DataFrame(odd, columns=table.columns)])
+    about = pd.DataFrame(
+        {"entity": ["north 1", "south 1", "stranger", "nobody"], "about": ["north", "south", None, None]}
+    )
+    settings = LinkSettings(width=4, batch=64, epochs=2, look=1)
+    told = {"entities": about, "encoders": {"about": "text_tfidf"}}
+    result = fit_links(table, settings=settings, penalties=(0.01,), **told)
+    kinds = {(problem.kind, problem.column) for problem in result.problems}
+    assert kinds == {("duplicate", "graph"), ("loop", "graph"), ("unseen", "entity"), ("unseen", "relation")}
+    for row in result.rows:
+        assert all(np.isfinite(score.score) for score in row.test.values())
+    model = result.model
+    for relation, head in (("likes", "north 1"), ("knows", "nobody"), ("likes", "stranger"), ("knows", "north 3")):
+        assert model.predict(relation, head=head, k=5)["score"].notna().all()
+    asked = table.loc[table["split"] == "test", ["head", "relation", "tail"]]
+    assert model.classify(asked)["probability"].between(0, 1).all()
+
+
 def test_a_model_with_views_is_saved_whole(told, tmp_path):
     told.model.save(tmp_path / "m")
     again = load_links(tmp_path / "m")

@@ -103,9 +103,11 @@ class LinkModel:
             if self.rules is not None:
                 members.append(self.rules.log_chances(queries))
             found = log_chances(pooled(members, self.weights[queries[:, 1]]))
-        strange = ~self.networks[0].entities.seen.numpy()[queries[:, 0]]
+        strange = ~self.networks[0].entities.seen.numpy()
         if self.stranger is not None and strange.any():
-            found[strange] = log_chances(self.stranger.scores(queries[strange]))
+            told, asked = log_chances(self.stranger.scores(queries)), strange[queries[:, 0]]
+            found[:, strange], found[asked] = told[:, strange], told[asked]
+            found = log_chances(found)
         return found
 
     def reasoning(self) -> Rules:
