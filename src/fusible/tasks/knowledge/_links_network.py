@@ -119,7 +119,7 @@ class LinkNetwork(nn.Module):
             None if self.network is None else self._facts(queries.repeat_interleave(counts, 0), answers)
         )
         asked, share = torch.arange(len(queries)).repeat_interleave(counts), counts / len(answers)
-        few, places, times = answers.unique(return_inverse=True, return_counts=True)
+        few, places, times = torch.unique(answers, return_inverse=True, return_counts=True)
         # one gather, for the gradient of each is a table of all entities
         heads, tails = every.index_select(0, torch.cat([queries[:, 0], few])).split([len(queries), len(few)])
         found = self._answered(self.scorer.score(self.scorer.query(heads, kinds), every), asked, answers, settings)
@@ -166,7 +166,7 @@ class LinkNetwork(nn.Module):
         """Log-probability (rows,) of the relation of triples (rows, 3) among all that may lead from head to tail."""
         every, asked = self.vectors(), torch.from_numpy(triples)
         parts = []
-        for rows in asked.split(ROWS):
+        for rows in torch.split(asked, ROWS):
             scores = self.scorer.kinds(every[rows[:, 0]], every[rows[:, 2]]).log_softmax(dim=1)
             parts.append(scores.gather(1, rows[:, 1:2])[:, 0])
         return torch.cat(parts).numpy() if parts else np.zeros(0, np.float32)

@@ -29,7 +29,8 @@ class Asked:
         """Queries (rows, 2) in random order, their answers, and how many each has; about `size` answers at a time."""
         order = torch.randperm(len(self.queries))
         ends = self.counts[order].cumsum(0)
-        for rows in order.split(((ends - 1) // size).unique_consecutive(return_counts=True)[1].tolist()):
+        _, sizes = torch.unique_consecutive((ends - 1) // size, return_counts=True)
+        for rows in torch.split(order, sizes.tolist()):
             counts = self.counts[rows]
             first = self.starts[rows] - (counts.cumsum(0) - counts)
             places = first.repeat_interleave(counts) + torch.arange(int(counts.sum()))

@@ -278,7 +278,7 @@ def _calibration(parts: pack.Packed, model: LinkModel) -> tuple[np.ndarray | Non
 def mean_chances(networks: Sequence[LinkNetwork], queries: np.ndarray) -> np.ndarray:
     """Log-probabilities (rows, entities): those of the only network, or the geometric mean of several ones'."""
     found = [log_chances(network.scores(queries)) for network in networks]
-    return found[0] if len(found) == 1 else log_chances(np.mean(found, axis=0, dtype=np.float32))
+    return found[0] if len(found) == 1 else log_chances(np.asarray(np.mean(found, axis=0, dtype=np.float32)))
 
 
 def log_chances(scores: np.ndarray) -> np.ndarray:
