@@ -4,7 +4,8 @@ Filtered ranks of tails and heads among all entities, equal scores at the mean o
 once per seed. Width, batch and weight of telling relations are the same for all graphs of a kind and were chosen on
 validation triples of seed 0; the penalty is chosen in every run. "Most frequent" ranks what a relation leads to most
 often in training, whoever is asked about. Seeds draw initial vectors and batches. On CoDEx-S the mean of three networks
-is a candidate, too (the long run), and what is chosen also says of verified triples whether they are true.
+is a candidate, too, and that together with mined rules, with weights per relation (the long run); what is chosen also
+says of verified triples whether they are true.
 
 `--graph NAME` runs some only; each (graph, seed) is kept as soon as it is done, and a killed run goes on where it was.
 """
@@ -53,7 +54,7 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     penalties, members = ((0.01,), MEMBERS) if codex else (PENALTIES, 1)
     folder = data_folder("graphs") / FOLDERS[name]
     options: dict[str, Any] = {"settings": _settings(name, args.quick), "penalties": penalties, "members": members}
-    result = fusible.fit_links(folder, seed=seed, **options)
+    result = fusible.fit_links(folder, rules=codex, seed=seed, **options)
     rows = {
         row.name: {
             "valid": row.valid,

@@ -39,6 +39,20 @@ def test_ranks_are_those_of_a_loop(triples, seed):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_metrics_of_scores_with_ties_and_filters_are_those_of_a_loop(seed):
+    random = np.random.default_rng(seed)
+    table = np.unique(random.integers(0, [ENTITIES, RELATIONS, ENTITIES], (40, 3)), axis=0)
+    queries, answers = both_ways(table, RELATIONS)
+    scores = random.integers(0, 3, (len(queries), ENTITIES)).astype(float)
+    places = [slow(*case, table.tolist()) for case in zip(scores, queries.tolist(), answers, strict=True)]
+    found = per_triple(ranks(scores, queries, answers, Known(table, RELATIONS)))
+    assert found["mrr"].mean() == pytest.approx(np.mean([1 / place for place in places]), abs=1e-12)
+    assert found["mean_rank"].mean() == pytest.approx(np.mean(places), abs=1e-12)
+    for k in (1, 3, 10):
+        assert found[f"hits@{k}"].mean() == pytest.approx(np.mean([place <= k for place in places]), abs=1e-12)
+
+
 def test_a_constant_score_ranks_in_the_middle():
     triples = np.array([[0, 0, 1]])
     queries, answers = both_ways(triples, 1)

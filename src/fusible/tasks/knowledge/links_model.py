@@ -13,23 +13,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusible import registry
 from fusible.data.graph import Graph
 from fusible.errors import ConfigError, ModelFormatError
 from fusible.evaluation.links import Known
 from fusible.tasks import pack
 from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
-from fusible.tasks.knowledge._links_calibration import SIGNS, evidence, probabilities
+from fusible.tasks.knowledge._links_calibration import evidence, probabilities
+from fusible.tasks.knowledge._links_folder import KEY, calibration_of, check_triples, names_of, network_of, rules_of
 from fusible.tasks.knowledge._links_negatives import places_of
 from fusible.tasks.knowledge._links_network import LinkNetwork
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import pooled
-from fusible.tasks.knowledge._rules_pack import packed, unpacked
+from fusible.tasks.knowledge._rules_pack import packed
 from fusible.tasks.knowledge.rules import Rules, mine_rules
-
-KEY = "links"
-MOST = 50_000_000
-"""Entities, relations or triples beyond which a folder is refused."""
 
 
 @dataclass(slots=True)
@@ -195,13 +191,13 @@ def load_links(folder: str | Path) -> LinkModel:
         plain = config.get(KEY)
         if not isinstance(plain, Mapping):
             raise ModelFormatError(f"{place}: holds no link model; make one with `fusible graph fit`")
-        entities, relations = (_names(parts, name) for name in ("entities", "relations"))
+        entities, relations = (names_of(parts, name) for name in ("entities", "relations"))
         triples = parts.arrays.pop(f"{KEY}.triples").numpy()
-        _check(triples, len(entities), len(relations))
+        check_triples(triples, len(entities), len(relations))
         sizes = len(entities), len(relations)
-        networks = tuple(_network(parts, number, spec, *sizes) for number, spec in enumerate(plain["networks"]))
+        networks = tuple(network_of(parts, number, spec, *sizes) for number, spec in enumerate(plain["networks"]))
         weights = parts.arrays.pop(f"{KEY}.weights", None)
-        rules = _rules(parts, entities, relations)
+        rules = rules_of(parts, entities, relations)
         own = len(networks) - (plain["told"] is not None)
         members = own + (rules is not None)
         if own < 1 or (weights is None and rules is not None):
@@ -210,69 +206,14 @@ def load_links(folder: str | Path) -> LinkModel:
             raise ModelFormatError(f"{place}: weights of {members} members: expected {2 * sizes[1]} rows")
         found = LinkModel(networks[:own], entities, relations, triples, None if weights is None else weights.numpy())
         found.rules = rules
-        found.info, (found.trained, found.calibration) = dict(config["info"]), _calibration(parts, found)
+        found.info = dict(config["info"])
+        found.trained, found.calibration = calibration_of(parts, len(triples), sizes[1])
         if plain["told"] is not None:
             built = pack.unpack_encoders(parts)
             columns, views = schema_of(plain["told"])
             encoders = {view: built[key] for view, key in plain["told"]["encoders"].items()}
             found.stranger, found.told = networks[own], Told({}, views, columns, encoders)
         return found
-
-
-def _network(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities: int, relations: int) -> LinkNetwork:
-    """One network by its description; names must be registered, shapes as its parts have them."""
-    scoring, _, carrying = str(spec["scorer"]).partition(":")
-    registry.get("scorers", scoring)
-    if carrying:
-        registry.get("propagation", carrying)
-    edges = int(spec.get("triples", 0))
-    if not 0 <= edges <= MOST:
-        raise ModelFormatError(f"config.yaml: {KEY}: {edges} triples, expected 0 to {MOST:,}")
-    registry.get("fusion", str(spec["operator"]))
-    widths = {str(view): int(width) for view, width in spec["views"].items()}
-
-    def build() -> LinkNetwork:
-        features = {view: torch.zeros(entities, width) for view, width in widths.items()}
-        return LinkNetwork(
-            entities,
-            relations,
-            str(spec["scorer"]),
-            int(spec["width"]),
-            features,
-            structure=bool(spec["structure"]),
-            operator=str(spec["operator"]),
-            triples=torch.zeros(edges, 3, dtype=torch.int64),
-        )
-
-    network = pack.unpack_module(parts, f"{KEY}{number}", build)
-    assert isinstance(network, LinkNetwork)
-    if carrying:
-        _check(network.triples.numpy(), entities, relations)
-    return network
-
-
-def _rules(parts: pack.Packed, entities: tuple[str, ...], relations: tuple[str, ...]) -> Rules | None:
-    """Rules that are a member, where there are such."""
-    key = f"{KEY}.rules."
-    arrays = {name[len(key) :]: parts.arrays.pop(name).numpy() for name in list(parts.arrays) if name.startswith(key)}
-    if not arrays:
-        return None
-    if "triples" in arrays:
-        _check(arrays["triples"], len(entities), len(relations))
-    return unpacked(arrays, entities, relations)
-
-
-def _calibration(parts: pack.Packed, model: LinkModel) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Which triples were trained on, and the weights of what speaks for a triple; none in older folders."""
-    shapes = {"trained": (len(model.triples),), "calibration": (len(model.relations), SIGNS + 1)}
-    found = []
-    for name, shape in shapes.items():
-        held = parts.arrays.pop(f"{KEY}.{name}", None)
-        if held is not None and held.shape != shape:
-            raise ModelFormatError(f"weights.safetensors: {KEY}.{name}: expected numbers of shape {shape}")
-        found.append(None if held is None else held.numpy())
-    trained, calibration = found
-    return trained, calibration
 
 
 def mean_chances(networks: Sequence[LinkNetwork], queries: np.ndarray) -> np.ndarray:
@@ -284,24 +225,6 @@ def mean_chances(networks: Sequence[LinkNetwork], queries: np.ndarray) -> np.nda
 def log_chances(scores: np.ndarray) -> np.ndarray:
     """Log-probabilities (rows, entities) of scores."""
     return np.asarray(torch.from_numpy(scores).log_softmax(dim=1).numpy())
-
-
-def _names(parts: pack.Packed, name: str) -> tuple[str, ...]:
-    held = json.loads(parts.learned[name])
-    if not isinstance(held, list) or not 0 < len(held) <= MOST or not all(isinstance(one, str) for one in held):
-        raise ModelFormatError(f"preprocessing/{name}.json: expected a list of names")
-    return tuple(held)
-
-
-def _check(triples: np.ndarray, entities: int, relations: int) -> None:
-    """Refuse triples of what is not there."""
-    good = triples.ndim == 2 and triples.shape[1:] == (3,) and triples.dtype == np.int64 and len(triples) <= MOST
-    if not good or (
-        len(triples) and (triples.min() < 0 or (triples.max(axis=0) >= (entities, relations, entities)).any())
-    ):
-        raise ModelFormatError(
-            "weights.safetensors: links.triples: expected places of entities and relations (rows, 3)"
-        )
 
 
 def _card(model: LinkModel) -> str:

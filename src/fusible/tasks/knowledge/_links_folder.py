@@ -1,0 +1,96 @@
+"""What a link model's folder holds, checked before anything is built of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from fusible import registry
+from fusible.errors import ModelFormatError
+from fusible.tasks import pack
+from fusible.tasks.knowledge._links_calibration import SIGNS
+from fusible.tasks.knowledge._links_network import LinkNetwork
+from fusible.tasks.knowledge._rules_pack import unpacked
+from fusible.tasks.knowledge.rules import Rules
+
+KEY = "links"
+MOST = 50_000_000
+"""Entities, relations or triples beyond which a folder is refused."""
+
+
+def network_of(parts: pack.Packed, number: int, spec: Mapping[str, Any], entities: int, relations: int) -> LinkNetwork:
+    """One network by its description; names must be registered, shapes as its parts have them."""
+    scoring, _, carrying = str(spec["scorer"]).partition(":")
+    registry.get("scorers", scoring)
+    if carrying:
+        registry.get("propagation", carrying)
+    edges = int(spec.get("triples", 0))
+    if not 0 <= edges <= MOST:
+        raise ModelFormatError(f"config.yaml: {KEY}: {edges} triples, expected 0 to {MOST:,}")
+    registry.get("fusion", str(spec["operator"]))
+    widths = {str(view): int(width) for view, width in spec["views"].items()}
+
+    def build() -> LinkNetwork:
+        features = {view: torch.zeros(entities, width) for view, width in widths.items()}
+        return LinkNetwork(
+            entities,
+            relations,
+            str(spec["scorer"]),
+            int(spec["width"]),
+            features,
+            structure=bool(spec["structure"]),
+            operator=str(spec["operator"]),
+            triples=torch.zeros(edges, 3, dtype=torch.int64),
+        )
+
+    network = pack.unpack_module(parts, f"{KEY}{number}", build)
+    assert isinstance(network, LinkNetwork)
+    if carrying:
+        check_triples(network.triples.numpy(), entities, relations)
+    return network
+
+
+def rules_of(parts: pack.Packed, entities: tuple[str, ...], relations: tuple[str, ...]) -> Rules | None:
+    """Rules that are a member, where there are such."""
+    key = f"{KEY}.rules."
+    arrays = {name[len(key) :]: parts.arrays.pop(name).numpy() for name in list(parts.arrays) if name.startswith(key)}
+    if not arrays:
+        return None
+    if "triples" in arrays:
+        check_triples(arrays["triples"], len(entities), len(relations))
+    return unpacked(arrays, entities, relations)
+
+
+def calibration_of(parts: pack.Packed, triples: int, relations: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Which triples were trained on, and the weights of what speaks for a triple; none in older folders."""
+    shapes = {"trained": (triples,), "calibration": (relations, SIGNS + 1)}
+    found = []
+    for name, shape in shapes.items():
+        held = parts.arrays.pop(f"{KEY}.{name}", None)
+        if held is not None and held.shape != shape:
+            raise ModelFormatError(f"weights.safetensors: {KEY}.{name}: expected numbers of shape {shape}")
+        found.append(None if held is None else held.numpy())
+    trained, calibration = found
+    return trained, calibration
+
+
+def names_of(parts: pack.Packed, name: str) -> tuple[str, ...]:
+    held = json.loads(parts.learned[name])
+    if not isinstance(held, list) or not 0 < len(held) <= MOST or not all(isinstance(one, str) for one in held):
+        raise ModelFormatError(f"preprocessing/{name}.json: expected a list of names")
+    return tuple(held)
+
+
+def check_triples(triples: np.ndarray, entities: int, relations: int) -> None:
+    """Refuse triples of what is not there."""
+    good = triples.ndim == 2 and triples.shape[1:] == (3,) and triples.dtype == np.int64 and len(triples) <= MOST
+    if not good or (
+        len(triples) and (triples.min() < 0 or (triples.max(axis=0) >= (entities, relations, entities)).any())
+    ):
+        raise ModelFormatError(
+            "weights.safetensors: links.triples: expected places of entities and relations (rows, 3)"
+        )
