@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,11 @@ class Named:
     text: str
     candidates: tuple[Candidate, ...]
 
+    @property
+    def loose(self) -> bool:
+        """Whether the words are no more than like a name, so that low chances are no sign of a common word."""
+        return all(one.how not in {"name", "alias"} for one in self.candidates)
+
 
 class EntityLinker:
     """Finds entities by exact names and aliases, by spelling, by parts of names, and last by the meaning of names.
@@ -78,24 +83,36 @@ class EntityLinker:
     def link(self, question: str) -> list[Named]:
         """Spans that name something, in their order; none of them overlap."""
         words = words_of(question)
-        found = list(self._matched(question, words))
         taken = np.zeros(len(words), bool)
-        for first, last, _ in found:
-            taken[first:last] = True
-        for look in (self._by_spelling, self._by_part):
-            more = look(question, words, [span for span in _runs(words, taken) if not self._commonplace(words, *span)])
-            for first, last, _ in more:
+        found: list[tuple[int, int, Named]] = []
+
+        def take(more: Iterable[tuple[int, int, Named]]) -> None:
+            for first, last, named in more:
                 taken[first:last] = True
-            found += more
+                found.append((first, last, named))
+
+        def left(least: int) -> list[tuple[int, int]]:
+            runs = _runs(words, taken)
+            return [(a, b) for a, b in runs if b - a >= least and not self._commonplace(words, a, b)]
+
+        take(list(self._matched(question, words, taken, 2)))
+        take(self._by_part(question, words, left(2)))
+        take(list(self._matched(question, words, taken, 1)))
+        take(self._by_spelling(question, words, left(1)))
+        take(self._by_part(question, words, left(1)))
         if not found:
             found += self._by_meaning(question, words, _runs(words, taken))
-        return [named for _, _, named in sorted(found, key=lambda one: one[0])]
+        return _surest([named for _, _, named in sorted(found, key=lambda one: one[0])])
 
-    def _matched(self, question: str, words: Sequence[Word]) -> Iterator[tuple[int, int, Named]]:
-        """Longest exact matches, from the left."""
+    def _matched(
+        self, question: str, words: Sequence[Word], taken: np.ndarray, least: int
+    ) -> Iterator[tuple[int, int, Named]]:
+        """Longest exact matches of `least` words or more that are not taken, from the left."""
         at = 0
         while at < len(words):
-            for end in range(min(len(words), at + LONGEST), at, -1):
+            for end in range(min(len(words), at + LONGEST), at + least - 1, -1):
+                if taken[at:end].any():
+                    continue
                 part = words[at:end]
                 held = self._exact.get(" ".join(word.stem for word in part))
                 if held and any(word.tells for word in part):
@@ -107,8 +124,10 @@ class EntityLinker:
             at += 1
 
     def _commonplace(self, words: Sequence[Word], first: int, last: int) -> bool:
-        """Whether a span is made of small words that relations are called by."""
-        return all(word.stem in self._kinds and word.text.islower() for word in words[first:last])
+        """Whether a span is made of small words that relations are called by, or that follow "which" or "what"."""
+        asks = first > 0 and words[first - 1].text.casefold() in {"which", "what"}
+        plain = all(word.text.islower() for word in words[first:last])
+        return plain and (asks or all(word.stem in self._kinds for word in words[first:last]))
 
     def _by_part(
         self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]]
@@ -195,6 +214,14 @@ class EntityLinker:
         candidates = tuple(Candidate(*scored[row][:3], float(chances[row])) for row in order.tolist())
         start, end = words[0].start, words[-1].end
         return Named(start, end, question[start:end], candidates)
+
+
+def _surest(found: list[Named]) -> list[Named]:
+    """Spans without those that hardly are names, where others surely are."""
+    best = [max(one.chance for one in named.candidates) for named in found]
+    if max(best, default=0.0) <= COMMONPLACE:
+        return found
+    return [named for named, chance in zip(found, best, strict=True) if chance > COMMONPLACE or named.loose]
 
 
 def _runs(words: Sequence[Word], taken: np.ndarray) -> list[tuple[int, int]]:

@@ -151,7 +151,7 @@ def choose_fusion(
     folded = np.random.default_rng(seed).permutation(len(answers)) % folds
     found: dict[str, list[float]] = {"given": [], "ranks": [], "weights": []}
     for fold in range(folds):
-        rest, held = np.flatnonzero(folded != fold), np.flatnonzero(folded == fold)
+        rest, held = np.flatnonzero(folded != fold).tolist(), np.flatnonzero(folded == fold).tolist()
         learned = fit_fusion([features[i] for i in rest], [answers[i] for i in rest], [others[i] for i in rest], names)
         for name, fusion in (("given", first), ("ranks", equal), ("weights", learned)):
             found[name] += [1 / rank_of(fusion.scores(features[i]), answers[i], others[i]) for i in held]
