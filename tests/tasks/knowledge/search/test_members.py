@@ -14,7 +14,7 @@ from fusible.errors import ConfigError
 from fusible.tasks.knowledge.search.bm25 import K1, B, Bm25, stems
 from fusible.tasks.knowledge.search.documents import OWN, word_counts
 from fusible.tasks.knowledge.search.fusion import Fusion, _Rivals, choose_fusion, fit_fusion, rank_of
-from fusible.tasks.knowledge.search.relations import Ends
+from fusible.tasks.knowledge.search.relations import Asked, Ends, sharpened
 from fusible.tasks.knowledge.search.source import searchable
 from fusible.tasks.knowledge.search.walk import FLOOR, RESTART, STEP, Walks
 
@@ -84,6 +84,27 @@ def test_paths_are_the_cheapest(walks):
     assert STEP > 0
     lonely = Walks(np.array([[0, 0, 0], [1, 0, 2]]), np.ones(2), 4, 1)
     assert lonely.paths(0, [1, 3], lonely.weights(np.ones(1))) == [[], []]  # a loop, and nothing at all
+
+
+def test_relations_lead_from_those_near(walks):
+    held, _, walk = walks
+    ends = held.triples[held.triples[:, 1] == held.labels.index("occupation")]
+    near = walk.near(held.graph.entities.index("Acme"))
+    assert near[held.graph.entities.index("Acme")] == 0
+    expected = np.zeros(len(held))
+    for head, _, tail in ends:
+        expected[tail] += near[head] / (ends[:, 0] == head).sum()
+    np.testing.assert_allclose(walk.led(near, held.labels.index("occupation")), expected)
+    back = np.zeros(len(held))
+    for head, _, tail in ends:
+        back[head] += near[tail] / (ends[:, 2] == tail).sum()
+    np.testing.assert_allclose(walk.led(near, held.labels.index("occupation") + len(held.labels)), back)
+
+
+def test_pairs_that_stand_out_are_kept():
+    found = sharpened([Asked(0, 1, 0.6), Asked(0, 2, 0.3), Asked(0, 6, 0.6)])
+    assert [(pair.slot, round(pair.chance, 2)) for pair in found] == [(1, 0.5), (6, 0.5)]
+    assert sharpened([]) == []
 
 
 def test_ends_that_an_entity_has_fit_and_those_of_its_like_nearly():

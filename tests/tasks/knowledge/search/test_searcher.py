@@ -109,6 +109,26 @@ def test_a_link_model_predicts_what_the_graph_lacks():
     assert "model" in found.members
 
 
+def test_mined_rules_foretell_answers():
+    rows = [(f"child {n}", "born in", f"town {n % 3}") for n in range(9)]
+    rows += [(f"town {n}", "city of", "the land") for n in range(3)] + [("far town", "city of", "the sea")]
+    rows += [(f"child {n}", "citizen of", "the land") for n in range(8)]
+    searcher = fusible.GraphSearcher(table(rows), rules=fusible.mine_rules(table(rows)))
+    found = searcher.search("What is child 8 a citizen of?", k=3)
+    assert found.answers[0].name == "the land"
+    assert found.answers[0].members["rules"] == 1.0
+    assert found.answers[0].members["facts"] == 0.0
+
+
+def test_a_name_in_part_goes_before_single_words():
+    rows = [("Port City Great Airport", "in", "Port County"), ("City", "is", "word"), ("airport", "is", "word")]
+    searcher = fusible.GraphSearcher(table(rows))
+    expected = [("Port City", "Port City Great Airport", "part")]
+    assert named(searcher, "Which airport lies near Port City?") == expected
+    found = searcher.search("Which airport lies near Port City?")
+    assert "Port City Great Airport" in [answer.name for answer in found.answers]  # it is called what is asked for
+
+
 def test_a_link_model_of_another_graph_is_refused():
     graph = read_graph(pd.DataFrame([("x", "r", "y")], columns=["head", "relation", "tail"]))
     model = LinkModel((LinkNetwork(2, 1, "distmult", 4),), graph.entities, graph.relations, graph.triples)
