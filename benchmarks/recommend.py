@@ -145,10 +145,11 @@ def _judge_cold(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
     def mean(name: str) -> float:
         return float(np.mean([run["rows"][name]["test"]["ndcg@10"] for run in runs]))
 
-    told = mean("text+graph")
-    ratio = f"{COLD}: NDCG@10 by text and graph over that of"
-    benchmark.claim(f"{ratio} most popular (a random order), mean of seeds", told / mean("most popular"), at_least=2.0)
-    benchmark.claim(f"{ratio} popular by content, mean of seeds", told / mean("popular by content"), at_least=1.0)
+    told, every = mean("text+graph"), mean("+".join(SETS[-1]))
+    text = f"{COLD}: NDCG@10 by text and graph over that of most popular (a random order), mean of seeds"
+    benchmark.claim(text, told / mean("most popular"), at_least=2.0)
+    text = f"{COLD}: NDCG@10 by all views over that of popular by content, mean of seeds"
+    benchmark.claim(text, every / mean("popular by content"), at_least=1.0)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ class Reasons:
     ratings: Ratings
     people: People | None
     kernels: Mapping[str, np.ndarray]
+    _last: tuple[Asked, dict[str, np.ndarray]] | None = field(default=None, init=False)
 
     def of(self, asked: Asked, item: int, most: int = 3) -> list[Reason]:
         """The greatest reasons for one item; those that count against it are left out."""
@@ -132,8 +133,6 @@ class Reasons:
         if self._last is None or self._last[0] is not asked:
             self._last = (asked, self.parts.each(asked.had, asked.attributes))
         return self._last[1]
-
-    _last: tuple[Asked, dict[str, np.ndarray]] | None = None
 
     def _labelled(self, places: np.ndarray, item: int) -> dict[str, np.ndarray]:
         """What speaks for each pair of an item had and this one in EASE: {kind: bool (had,)}.

@@ -192,9 +192,8 @@ def _from_graph(found: Items, graph: Graph, links: Any) -> None:
             raise SchemaError(f"links: expected two columns, item and entity, got {', '.join(pairs.column_names)}")
         items, names = (as_names(column) for column in pairs.columns[:2])
         entities = {place[i]: n for i, n in zip(items, names, strict=True) if i in place and n is not None}
-    there = sum(name in set(graph.entities) for name in entities.values()) if len(entities) < 50 else len(entities)
     bag = linked(graph, entities, len(found.ids))
-    if not there or not bag.values.nnz:
+    if not bag.values.nnz:
         raise DataError(
             "graph: no item is linked to anything that another one is, too; give --links with item and entity"
         )
@@ -255,8 +254,8 @@ def _cells(known: ItemTable, rows: np.ndarray) -> pd.DataFrame:
     """Cells of the items, without media, for filters and names."""
     kept = [c.name for c in known.dataset.columns.values() if c.modality in {*_WORDY, Modality.NUMBER, Modality.ENTITY}]
     frame = known.dataset.to_pandas(kept).astype(object)
-    frame = frame.where(frame.notna(), None)
-    return frame.reindex(np.where(rows >= 0, rows, len(frame))).reset_index(drop=True)
+    frame = frame.reindex(np.where(rows >= 0, rows, len(frame))).reset_index(drop=True)
+    return frame.where(frame.notna(), None)
 
 
 def _names(table: pd.DataFrame, ids: Sequence[str], label: str | None) -> tuple[str, ...]:
