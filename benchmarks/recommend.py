@@ -2,8 +2,8 @@
 
 Full ranking over all films that a user has not had; all 100,000 ratings count as had. Of each user's a tenth each is
 held out for validation and test, drawn by the seed; everything is chosen on validation ones, fitted on training ones
-alone, and measured on test ones once. `ratings alone` is the fused scorer that is told nothing of films or users. `EASE
-400` has the penalty that is best for EASE on test interactions of these splits, which no fair choice would know.
+alone, and measured on test ones once. `ratings alone` is the fused scorer that is told nothing of films or users.
+`EASE 400` has the penalty that is best for EASE on test interactions of these splits, which no fair choice would know.
 
 `--part "new films"`: 15 % of the films are taken out of training altogether and ranked among themselves by what is known of
 them. Most popular cannot tell them apart: its figure is that of a random order. `popular by content` ranks them by how
