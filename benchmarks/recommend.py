@@ -5,9 +5,9 @@ held out for validation and test, drawn by the seed; everything is chosen on val
 alone, and measured on test ones once. `ratings alone` is the fused scorer that is told nothing of films or users.
 `EASE 400` has the penalty that is best for EASE on test interactions of these splits, which no fair choice would know.
 
-`--part "new films"`: 15 % of the films are taken out of training altogether and ranked among themselves by what is known
-of them. Most popular cannot tell them apart: its figure is that of a random order. `popular by content` ranks them by how
-popular their content would have them be, for all users alike.
+`--part "new films"`: 15 % of the films are taken out of training altogether and ranked among themselves by what is
+known of them. Most popular cannot tell them apart: its figure is that of a random order. `popular by content` ranks
+them by how popular their content would have them be, for all users alike.
 
 The links of films to entities that come with the data (RecBole's) name films by the ids of a later MovieLens: Star Wars
 is film 50 here, its entity stands at 260. By them the graph says nothing true of most films, and by the graph alone new

@@ -104,11 +104,12 @@ def test_a_graph_that_tells_of_no_item_is_said():
 
 
 def test_people_are_levels_and_ranges():
-    people, told = read_people(_liked.people(), ("u0", "u1", "stranger"))
+    people, told = read_people(_liked.people(), ("u0", "u1", "u2", "u3", "stranger"))
     names = [f"{column} {value}" for column, value in people.names]
     assert names[:2] == ["job engineer", "job poet"]
-    assert told.shape == (3, len(names))
-    assert told[2].tolist() == [0.0] * len(names)
+    assert told.shape == (5, len(names))
+    assert told[:, :2].tolist() == [[1, 0], [0, 1], [1, 0], [0, 1], [0, 0]]
+    assert told[4].tolist() == [0.0] * len(names)
     with pytest.raises(DataError, match="none of the ratings' users is in the column 'user'"):
         read_people(_liked.people(), ("nobody",))
 

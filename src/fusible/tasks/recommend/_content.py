@@ -61,7 +61,7 @@ class Content:
         What any two items share goes under the empty name.
         """
         own = float(self.solved[:, item] @ self._column(item)) if self.warm[item] else 0.0
-        parts = {"": np.full(len(self.warm), EVERY, np.float32)}
+        parts: dict[str, np.ndarray] = {"": np.full(len(self.warm), EVERY, np.float32)}
         parts |= {view: weight * self.kernels[view][:, item] for view, weight in self.settings.views if weight}
         found = {view: self.solved @ column / (1.0 - own) for view, column in parts.items()}
         for values in found.values():
@@ -69,8 +69,10 @@ class Content:
         return found
 
     def _column(self, item: int) -> np.ndarray:
-        whole: np.ndarray = EVERY + sum(weight * self.kernels[view][:, item] for view, weight in self.settings.views)
-        return whole
+        found: np.ndarray = np.full(len(self.warm), EVERY)
+        for view, weight in self.settings.views:
+            found = found + weight * self.kernels[view][:, item]
+        return found
 
 
 def _summed(kernels: Mapping[str, np.ndarray], settings: ContentSettings, size: int) -> np.ndarray:

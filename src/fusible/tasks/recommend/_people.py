@@ -96,8 +96,9 @@ def read_people(table: Any, users: Sequence[str], user: str | None = None) -> tu
             edges[column.name] = tuple(ends.tolist())
             cells[column.name] = np.where(rows >= 0, values[rows], np.nan)
         else:
-            found = np.where(rows >= 0, as_names(held)[rows], None)
-            kept, counts = np.unique(found[found != None].astype(str), return_counts=True)  # noqa: E711  (elementwise)
+            cell = as_names(held).tolist()
+            found = np.array([cell[row] if row >= 0 else None for row in rows], dtype=object)
+            kept, counts = np.unique([one for one in found.tolist() if one is not None], return_counts=True)
             levels[column.name] = tuple(kept[counts >= LEAST][:MOST_LEVELS].tolist())
             cells[column.name] = found
     levels = {column: held for column, held in levels.items() if held}
