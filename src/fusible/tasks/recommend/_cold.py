@@ -56,7 +56,10 @@ def measure_cold(
     for names in views or [list(kernels)]:
         settings = chooser.content(list(names))
         content = Content.fit(kernels, warm, settings)
-        told = {"valid": chooser.value(np.asarray(train[asked] @ content.items)), "settings": asdict(settings)}
+        told: dict[str, Any] = {
+            "valid": chooser.value(np.asarray(train[asked] @ content.items)),
+            "settings": asdict(settings),
+        }
         scores, name = np.asarray(train[judged] @ content.items), "+".join(names)
         rows.append(row(name, "content", scores, **told))
         had = np.asarray((train + other)[judged].toarray() > 0)
