@@ -5,16 +5,18 @@ Everything public stands in `fusible.__all__`, and is imported when it is first 
 >>> import fusible
 >>> {"compare", "load", "read"} <= set(fusible.__all__)
 True
->>> print(*sorted(fusible.__all__)[:11])
-align analyze_video build_index compact_index compare compare_all delete_rows demo evaluate explain fit
->>> print(*sorted(fusible.__all__)[11:20])
-fit_answers fit_captions fit_clips fit_events fit_importance fit_links fit_recommender fit_retrieval fit_sync
->>> print(*sorted(fusible.__all__)[20:28])
-inspect load load_aligner load_answerer load_captioner load_events load_importance load_links
->>> print(*sorted(fusible.__all__)[28:36])
-load_recommender load_retriever load_sync open_index predict read read_graph robustness
->>> print(*sorted(fusible.__all__)[36:])
-summarize_video sync_video video_moments
+>>> print(*sorted(fusible.__all__)[:9])
+GraphSearcher align analyze_video ask_graph build_graph build_index compact_index compare compare_all
+>>> print(*sorted(fusible.__all__)[9:20])
+delete_rows demo evaluate explain fit fit_answers fit_captions fit_clips fit_events fit_extractor fit_importance
+>>> print(*sorted(fusible.__all__)[20:29])
+fit_links fit_recommender fit_retrieval fit_sync inspect load load_aligner load_answerer load_captioner
+>>> print(*sorted(fusible.__all__)[29:37])
+load_events load_extractor load_importance load_links load_recommender load_retriever load_sync mine_rules
+>>> print(*sorted(fusible.__all__)[37:47])
+open_index predict query_graph read read_graph robustness search_graph summarize_video sync_video video_moments
+>>> print(*sorted(fusible.__all__)[47:])
+write_graph
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from fusible.apps.video import analyze_video, summarize_video, video_moments
     from fusible.apps.video_fit import fit_clips, fit_events
     from fusible.apps.video_sync import sync_video
+    from fusible.data.graph import read_graph
+    from fusible.data.graph_writer import write_graph
     from fusible.data.read import read
     from fusible.tasks.aligner import load_aligner
     from fusible.tasks.answerer import load_answerer
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from fusible.tasks.knowledge.queries import query_graph
     from fusible.tasks.knowledge.rules import mine_rules
     from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
+    from fusible.tasks.knowledge.sparql import ask_graph
     from fusible.tasks.recommend.stored import load_recommender
     from fusible.tasks.retrieval import fit_retrieval
     from fusible.tasks.retriever import load_retriever
@@ -63,6 +68,7 @@ __all__ = [
     "GraphSearcher",
     "align",
     "analyze_video",
+    "ask_graph",
     "build_graph",
     "build_index",
     "compact_index",
@@ -106,6 +112,7 @@ __all__ = [
     "summarize_video",
     "sync_video",
     "video_moments",
+    "write_graph",
 ]
 
 _PLACES = {
@@ -122,8 +129,10 @@ _PLACES = {
     "load_importance": "fusible.tasks.video.importance_model",
     "fit_importance": "fusible.tasks.video.importance_model",
     "video_moments": "fusible.apps.video",
+    "write_graph": "fusible.data.graph_writer",
     "align": "fusible.apps.align",
     "analyze_video": "fusible.apps.video",
+    "ask_graph": "fusible.tasks.knowledge.sparql",
     "build_graph": "fusible.tasks.knowledge.construct",
     "build_index": "fusible.tasks.indexing",
     "compact_index": "fusible.tasks.indexing",

@@ -93,10 +93,10 @@ def firm(key: str) -> str:
 
 
 def marks(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What two names must both have to be one: numbers, and words such as "north" or "second"."""
+    """What two names must both have to be one: numbers, words such as "north", single letters."""
     key = key_of(name)
-    words = key.split()
-    return tuple(sorted(_NUMBER.findall(key))), tuple(sorted(word for word in words if word in APART))
+    telling = sorted(word for word in key.split() if word in APART or (len(word) == 1 and word.isalpha()))
+    return tuple(sorted(_NUMBER.findall(key))), tuple(telling)
 
 
 def differ(one: Named, other: Named) -> bool:

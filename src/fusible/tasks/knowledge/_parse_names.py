@@ -23,8 +23,8 @@ REGIONS = words(
 )
 """Nouns that only say what kind of place a name is: "the city of Ulm"."""
 EMPTY = words(
-    "half all another any anything both each everything it lot none nothing one ones other others same some "
-    "something that there these thing things this those what which who whom"
+    "half more most less much many few several must all another any anything both each everything it lot none nothing "
+    "one ones other others same some something that there these thing things this those what which who whom"
 )
 """Words that name nothing by themselves."""
 SIDES = words("north south east west northeast northwest southeast southwest top bottom front back left right side")
@@ -100,7 +100,7 @@ def _left(token: Any) -> int:
     for child in sorted(token.lefts, key=lambda t: -t.i):
         if child.dep_ not in LEFT or child.right_edge.i != start - 1 or child.lower_ in {"also", "only", "not"}:
             break
-        if token.ent_type_ and child.pos_ == "NOUN" and child.ent_type_ != token.ent_type_ and child.text[0].islower():
+        if token.ent_type_ and child.ent_type_ != token.ent_type_ and (child.ent_type_ or child.text[0].islower()):
             break
         if child.dep_ == "punct" and child.text not in {"-", "–", '"', "'"}:
             break

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fusible.tasks.knowledge._words import words
 
-LONGEST = 20_000
+LONGEST = 10_000
 """Characters parsed at once: memory of a parse grows with them."""
 COMMON = words(
     "the of and to in a is was for on with as by at from it that this are were be has have had an its his her "

@@ -20,7 +20,9 @@ from fusible.tasks.knowledge._parse_text import is_english, pieces
 from fusible.tasks.knowledge.extracted import Said
 
 BATCH = 64
-"""Texts parsed at a time."""
+"""Most texts parsed at a time."""
+CHARACTERS = 40_000
+"""Most characters parsed at a time, but for a single text: memory grows with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,27 @@ class RuleExtractor:
             for start, end in pieces(text)
         ]
         result: list[list[Read]] = [[] for _ in texts]
-        parsed = self._nlp.pipe((text for _, _, text in parts), batch_size=BATCH)
-        for (place, start, _), doc in zip(parts, parsed, strict=True):
-            result[place] += _read(doc, start)
+        for some in _batches(parts):
+            parsed = self._nlp.pipe((text for _, _, text in some), batch_size=BATCH)
+            for (place, start, _), doc in zip(some, parsed, strict=True):
+                result[place] += _read(doc, start)
         return result
+
+
+Part = tuple[int, int, str]
+"""Piece of a text: which text, where it begins, and what it is."""
+
+
+def _batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Pieces in order, as many together as are parsed at a time."""
+    some: list[Part] = []
+    for part in parts:
+        if some and (len(some) == BATCH or sum(len(text) for _, _, text in some) + len(part[2]) > CHARACTERS):
+            yield some
+            some = []
+        some.append(part)
+    if some:
+        yield some
 
 
 def _read(doc: Any, offset: int) -> Iterator[Read]:
