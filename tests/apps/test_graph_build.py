@@ -17,7 +17,7 @@ pytest.importorskip("pyoxigraph")
 def lines(monkeypatch):
     """Documents say what their lines do: these tests are not of the rules."""
     reader = LineExtractor()
-    monkeypatch.setattr(construct, "_extractor", lambda given: reader)
+    monkeypatch.setattr(construct, "_extractor", lambda given, device: reader)
     return reader
 
 

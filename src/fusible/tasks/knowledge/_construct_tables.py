@@ -141,7 +141,7 @@ def _encoder(device: str, cache: str | Path | None, progress: Progress | None) -
         store = ArrayCache(None if cache is None else Path(cache))
         source = Source(dataset, cache=store, device=device, progress=progress)
         feed = source.feed(dataset.views["name"], registry.build("encoders", "text_minilm"), encoded=True)
-        values = pooled(feed, np.arange(dataset.rows)).astype(np.float32)
-        return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
+        values: np.ndarray = pooled(feed, np.arange(dataset.rows)).astype(np.float32)
+        return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
 
     return encode

@@ -100,7 +100,11 @@ def _left(token: Any) -> int:
     for child in sorted(token.lefts, key=lambda t: -t.i):
         if child.dep_ not in LEFT or child.right_edge.i != start - 1 or child.lower_ in {"also", "only", "not"}:
             break
-        if token.ent_type_ and child.ent_type_ != token.ent_type_ and (child.ent_type_ or child.text[0].islower()):
+        if (
+            token.ent_type_
+            and child.ent_type_ != token.ent_type_
+            and (child.ent_type_ == "NORP" or child.text[0].islower())
+        ):
             break
         if child.dep_ == "punct" and child.text not in {"-", "–", '"', "'"}:
             break
@@ -132,7 +136,7 @@ def _of(token: Any) -> int:
 def _outside(token: Any, start: int) -> bool:
     """Whether a first word is no part of the name: articles, but for a capital inside a sentence ("The Hague")."""
     if token.lower_ in ARTICLES:
-        return token.text[0].islower() or token.i == token.sent.start
+        return bool(token.text[0].islower() or token.i == token.sent.start)
     return (token.is_punct and token.text not in {"("}) or token.dep_ in {"poss", "predet", "case"}
 
 

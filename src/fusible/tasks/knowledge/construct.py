@@ -54,7 +54,7 @@ class Built:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         found = {"sizes": self.sizes, "documents": self.documents, "extractors": self.store.info["extractors"]}
-        return plain(found) | {"problems": [f"{one.column}: {one.message}" for one in self.problems]}
+        return {**plain(found), "problems": [f"{one.column}: {one.message}" for one in self.problems]}
 
 
 def build_graph(
@@ -110,7 +110,7 @@ def build_graph(
     if texts is None and (old is None or (text or id)):
         raise ConfigError("graph build: no texts; give a text file, a folder of .txt files, or a table")
     documents, problems = ([], []) if texts is None else read_texts(texts, text=text, id=id)
-    reader = _extractor(extractor)
+    reader = _extractor(extractor, device)
     plan = _Plan.of(old, documents, remove)
     mentions, none = _read(plan, reader, progress)
     settings = _settings(old, merge, encodings, apart)
@@ -208,7 +208,7 @@ def _mentions(document: Document, found: Iterable[Said], name: str) -> Iterable[
         }
 
 
-def _extractor(given: str | Path | Extractor | None) -> Extractor:
+def _extractor(given: str | Path | Extractor | None, device: str) -> Extractor:
     if given is None:
         from fusible.tasks.knowledge.parse_rules import RuleExtractor
 
@@ -216,7 +216,7 @@ def _extractor(given: str | Path | Extractor | None) -> Extractor:
     if isinstance(given, str | Path):
         from fusible.tasks.knowledge.extractor import load_extractor
 
-        trained: Extractor = load_extractor(given)
+        trained: Extractor = load_extractor(given, device=device)
         return trained
     return given
 
@@ -225,7 +225,7 @@ def _settings(
     old: GraphStore | None, merge: bool | None, encodings: bool | None, apart: Collection[str]
 ) -> dict[str, Any]:
     """How names are put together: as said, else as before."""
-    before = {"merge": True, "encodings": True, "apart": []} if old is None else dict(old.info)
+    before: dict[str, Any] = {} if old is None else dict(old.info)
     return {
         "merge": bool(before.get("merge", True) if merge is None else merge),
         "encodings": bool(before.get("encodings", True) if encodings is None else encodings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -34,7 +35,7 @@ class Answer:
     """
 
     columns: tuple[str, ...]
-    rows: list[tuple[str | bool | None, ...]]
+    rows: Sequence[tuple[str | bool | None, ...]]
     more: bool = False
 
 
