@@ -62,3 +62,5 @@ def write_counts(counts: Mapping[str, Sequence[Sequence[float]]]) -> None:
         if rule not in JUDGED:
             lines.append("\t".join([rule, *numbers]) + "\n")
     Path(str(files(__package__).joinpath(COUNTS))).write_text("".join(lines), "utf-8")
+    _counts.cache_clear()
+    confidence.cache_clear()
