@@ -141,10 +141,10 @@ def _close(name: str, spans: Spans, taken: set[Span]) -> list[Span]:
     if free := [span for span in spans.by_name.get(short, ()) if span not in taken and spans.slice(span)[0].isupper()]:
         return free
     words = set(wanted.split())
-    shares = [len(one) / len(wanted) if words >= (own := set(one.split())) and own & telling else 0.0 for one in said]
-    best = int(np.argmax(shares))
+    covered = [len(one) / len(wanted) if words >= (own := set(one.split())) and own & telling else 0.0 for one in said]
+    best = int(np.argmax(covered))
     free = [span for span in spans.by_name[said[best]] if span not in taken]
-    return free if shares[best] >= MOST else []
+    return free if covered[best] >= MOST else []
 
 
 def _initials(name: str) -> str:

@@ -49,8 +49,9 @@ class ExtractNetwork(nn.Module):
         self.between = nn.Linear(width, hidden, bias=False)
         self.whole = nn.Linear(width, hidden, bias=False)
         self.apart = nn.Embedding(2 * NEAR + 1, hidden)
-        self.relation = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, relations))
-        nn.init.constant_(self.relation[2].bias, -4.0)
+        told = nn.Linear(hidden, relations)
+        nn.init.constant_(told.bias, -4.0)
+        self.relation = nn.Sequential(nn.GELU(), nn.Dropout(dropout), told)
 
     def spans(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Logits (texts, words, words) of the span from a first to a last word; -inf where there is none.

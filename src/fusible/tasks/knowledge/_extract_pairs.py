@@ -160,7 +160,7 @@ def _triples(cell: Any, where: str) -> tuple[Triple, ...]:
             raise DataError(f"{expected} as JSON: {error}") from None
     found = []
     for one in cell or ():
-        parts = [one.get(name) for name in ("head", "relation", "tail")] if isinstance(one, Mapping) else one
+        parts: Any = [one.get(name) for name in ("head", "relation", "tail")] if isinstance(one, Mapping) else one
         good = isinstance(parts, list | tuple) and len(parts) == 3
         if not good or not all(isinstance(part, str) and part.strip() for part in parts):
             raise DataError(f"{expected} of text, got {str(one)[:80]!r}")

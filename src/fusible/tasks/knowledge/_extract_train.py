@@ -140,7 +140,7 @@ def _batches(
     rows: Sequence[Sequence[Labelled]], size: int, epoch: int, draw: np.random.Generator
 ) -> Iterator[list[Labelled]]:
     """One text of each row, texts of like length together, batches in any order."""
-    shift = draw.integers(0, 1000) if epoch == 0 else 0
+    shift = int(draw.integers(0, 1000)) if epoch == 0 else 0
     picked = [row[(epoch + number + shift) % len(row)] for number, row in enumerate(rows)]
     keys = np.array([len(one.window.ids) for one in picked]) + draw.uniform(0, 4, len(picked))
     order = np.argsort(keys, kind="stable")

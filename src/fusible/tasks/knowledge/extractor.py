@@ -133,19 +133,19 @@ def load_extractor(folder: str | Path, *, device: str = "cpu") -> TrainedExtract
             )
         encoder = pack.unpack_encoders(parts)[plain["encoder"]]
         spec = dict(plain["network"])
-        numbers = [float(plain[name]) for name in ("threshold", "scale", "shift")]
-        sizes = [spec[name] for name in ("width", "relations", "hidden")]
+        threshold, scale, shift = (float(plain[name]) for name in ("threshold", "scale", "shift"))
+        width, count, hidden = sizes = [spec[name] for name in ("width", "relations", "hidden")]
         if (
             not isinstance(encoder, TextMinilm)
             or not all(isinstance(size, int) and 0 < size <= MOST for size in sizes)
             or sizes[:2] != [encoder.output_width, len(relations)]
-            or not np.isfinite(numbers).all()
+            or not np.isfinite([threshold, scale, shift]).all()
         ):
             raise ModelFormatError(f"{place}/config.yaml: {KEY}: sizes or numbers do not go with the rest of the model")
-        network = pack.unpack_module(parts, KEY, lambda: ExtractNetwork(*sizes, dropout=float(spec["dropout"])))
+        network = pack.unpack_module(parts, KEY, lambda: ExtractNetwork(width, count, hidden, float(spec["dropout"])))
         assert isinstance(network, ExtractNetwork)
         return TrainedExtractor(
-            encoder, network, tuple(relations), names, *numbers, device=device, info=dict(config["info"])
+            encoder, network, tuple(relations), names, threshold, scale, shift, device, dict(config["info"])
         )
 
 

@@ -211,7 +211,11 @@ class EntityLinker:
         trusted = max(trust for *_, trust in scored)
         chances = trusted * weights / weights.sum()
         order = np.argsort(-chances, kind="stable")[:MOST]
-        candidates = tuple(Candidate(*scored[row][:3], float(chances[row])) for row in order.tolist())
+        candidates = tuple(
+            Candidate(place, name, how, float(chances[row]))
+            for row in order.tolist()
+            for place, name, how, _ in [scored[row]]
+        )
         start, end = words[0].start, words[-1].end
         return Named(start, end, question[start:end], candidates)
 

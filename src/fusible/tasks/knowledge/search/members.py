@@ -129,12 +129,12 @@ class Members:
         rows, entities = self._naming
         best = found.copy()
         np.maximum.at(best, entities, self.likeness(rows, vector))
-        return (found + best) / 2
+        return np.asarray((found + best) / 2)
 
     def mentioning(self, entity: int) -> np.ndarray:
         """Rows of mentions whose triples have an entity."""
         rows, entities = self._naming
-        return rows[entities == entity]
+        return np.asarray(rows[entities == entity])
 
     def likeness(self, rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
         """Cosine (rows,) of the sentences of mentions with a question."""

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from fusible.data.cells import as_names
 from fusible.data.dataset import Dataset
-from fusible.data.graph import COLUMNS, Graph, graph_of, read_graph
+from fusible.data.graph import Graph, graph_of, read_graph
+from fusible.data.graph_files import COLUMNS
 from fusible.data.read import read
 from fusible.errors import DataError
 from fusible.tasks.knowledge._links_views import NAME, with_entities
@@ -82,7 +83,7 @@ def _is_stored(graph: Any) -> bool:
 
 def _plain(graph: Any) -> Searchable:
     held = graph if isinstance(graph, Graph) else read_graph(graph)
-    names = [(label_of(name),) for name in held.entities]
+    names: list[tuple[str, ...]] = [(label_of(name),) for name in held.entities]
     labels = [label_of(name) for name in held.relations]
     blank = [""] * len(held.entities)
     return Searchable(held, names, [()] * len(blank), blank, labels, [""] * len(labels), np.ones(len(held)))
@@ -130,7 +131,7 @@ class _Places:
         cells = (table.column(name).to_pylist() for name in COLUMNS)
         ends, kinds = self._entities, self._relations
         triples = ((ends.get(h), kinds.get(r), ends.get(t)) for h, r, t in zip(*cells, strict=True))
-        return np.array([self._rows.get(triple, -1) for triple in triples], np.int64)  # type: ignore[call-overload]
+        return np.array([self._rows.get(triple, -1) for triple in triples], np.int64)
 
 
 def _with_table(found: Searchable, table: Any, name: str) -> Searchable:

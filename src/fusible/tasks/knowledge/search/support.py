@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Supports:
     def __init__(self, members: Members) -> None:
         self._members, self._held = members, members.held
         mentions = self._held.mentions
-        self._by_triple = {int(row): part.index.to_numpy() for row, part in mentions.groupby("triple")}
+        self._by_triple = {int(cast("int", row)): part.index.to_numpy() for row, part in mentions.groupby("triple")}
 
     def paths(self, reading: Reading, answers: Sequence[int]) -> list[tuple[tuple[Step, ...], ...]]:
         """For each answer the best path from each span of the question, where there is one."""
