@@ -87,7 +87,7 @@ class TrainedExtractor:
 
     def _told(self, text: str, window: Window, triples: Sequence[Found], least: float) -> list[Said]:
         said = [self._said(text, window, one) for one in sorted(triples, key=lambda one: -one[3])]
-        said = [one for one in said if one.confidence >= least]
+        said = apart([one for one in said if one.confidence >= least])
         return [said[place] for place in distinct([(one.head, one.relation, one.tail) for one in said])]
 
     def _said(self, text: str, window: Window, found: Found) -> Said:
@@ -147,6 +147,26 @@ def load_extractor(folder: str | Path, *, device: str = "cpu") -> TrainedExtract
         return TrainedExtractor(
             encoder, network, tuple(relations), names, threshold, scale, shift, device, dict(config["info"])
         )
+
+
+def apart(said: Sequence[Said]) -> list[Said]:
+    """Of triples of one relation that overlap at both ends, the first: a mention is no longer stretch of words as well.
+
+    >>> one = Said("Ulm", "country", "Germany", (0, 30), (0, 3), (12, 19), 0.9)
+    >>> longer = Said("Ulm", "country", "Germany and Graz", (0, 30), (0, 3), (12, 28), 0.6)
+    >>> apart([one, longer]) == [one]
+    True
+    """
+    kept: list[Said] = []
+    for one in said:
+        rivals = [other for other in kept if other.relation == one.relation]
+        if not any(_meet(one.head_at, other.head_at) and _meet(one.tail_at, other.tail_at) for other in rivals):
+            kept.append(one)
+    return kept
+
+
+def _meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return a[0] < b[1] and b[0] < a[1]
 
 
 def logit(score: float) -> float:
