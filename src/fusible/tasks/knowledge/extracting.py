@@ -32,6 +32,8 @@ __all__ = ["ExtractSettings", "Extraction", "fit_extractor", "measure"]
 
 GRID = np.arange(0.05, 0.96, 0.025)
 """Thresholds that are tried on validation texts."""
+FEW = 10
+"""Right, and wrong, triples of validation texts with fewer than which probabilities stay as the network gives them."""
 
 
 @dataclass(slots=True)
@@ -170,7 +172,7 @@ def _calibrate(model: TrainedExtractor, pairs: Sequence[Pair]) -> dict[str, dict
     texts, wanted = texts_of(pairs)
     said = model.extract(texts, threshold=0.0)
     confidence, right = judged(said, wanted)
-    if 0 < right.sum() < len(right):
+    if FEW <= right.sum() <= len(right) - FEW:
         odds = np.array([[logit(float(np.log(one)))] for one in confidence])
         fitted = LogisticRegression(C=100.0).fit(odds, right)
         model.scale, model.shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
