@@ -121,7 +121,8 @@ class LinkNetwork(nn.Module):
         asked, share = torch.arange(len(queries)).repeat_interleave(counts), counts / len(answers)
         few, places, times = torch.unique(answers, return_inverse=True, return_counts=True)
         # one gather, for the gradient of each is a table of all entities
-        heads, tails = every.index_select(0, torch.cat([queries[:, 0], few])).split([len(queries), len(few)])  # type: ignore[no-untyped-call]
+        ends = every.index_select(0, torch.cat([queries[:, 0], few]))
+        heads, tails = torch.split(ends, [len(queries), len(few)])
         found = self._answered(self.scorer.score(self.scorer.query(heads, kinds), every), asked, answers, settings)
         if settings.kinds:
             told = self.scorer.kinds(heads.index_select(0, asked), tails.index_select(0, places))
