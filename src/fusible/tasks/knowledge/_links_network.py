@@ -119,7 +119,8 @@ class LinkNetwork(nn.Module):
             None if self.network is None else self._facts(queries.repeat_interleave(counts, 0), answers)
         )
         asked, share = torch.arange(len(queries)).repeat_interleave(counts), counts / len(answers)
-        few, places, times = torch.unique(answers, return_inverse=True, return_counts=True)
+        needed = answers if settings.kinds or settings.penalty else answers[:0]
+        few, places, times = torch.unique(needed, return_inverse=True, return_counts=True)
         # one gather, for the gradient of each is a table of all entities
         ends = every.index_select(0, torch.cat([queries[:, 0], few]))
         heads, tails = torch.split(ends, [len(queries), len(few)])
