@@ -345,6 +345,27 @@ def test_each_member_has_weights_of_its_own():
     np.testing.assert_allclose(pooled(members, held), own)
 
 
+def test_weights_are_what_the_judge_finds_best():
+    """A member that is too sure of what it remembers makes noise likely; ranks, which forgive that, leave it out."""
+    rng = np.random.default_rng(0)
+    kinds, answers = np.zeros(300, np.int64), rng.integers(1, 9, 300)
+    first, noise = rng.normal(size=(2, 300, 9)).astype(np.float32)
+    first[np.arange(300), answers] += 3.0
+    first[:, 0] += 12.0  # what it remembers, and what nobody asks for
+    noise[:, 0] -= 12.0
+    members = [log_chances(first), log_chances(noise)]
+
+    def judge(scores):
+        own = scores[np.arange(300), answers]
+        return float((1 / (scores[:, 1:] >= own[:, None]).sum(axis=1)).mean())
+
+    likely, _ = fit_weights(members, kinds, answers, 1, seed=0)
+    judged, held = fit_weights(members, kinds, answers, 1, seed=0, judge=judge)
+    assert likely.min() > 0.5
+    assert judged.max() < 0.2
+    assert judge(pooled(members, held)) >= judge(members[0])
+
+
 @pytest.fixture(scope="module")
 def ruled(graph):
     return fit_links(graph, rules=True, penalties=(0.01,), settings=SETTINGS)

@@ -85,12 +85,16 @@ class Fitting:
         some = np.sort(np.random.default_rng(self.seed).permutation(len(queries))[:MOST_QUERIES])
         queries, answers = queries[some], answers[some]
         said = [self._blocks(member, queries) for member in members]
-        weights, held = fit_weights(said, queries[:, 1], answers, 2 * self.relations, self.seed)
+
+        def judge(scores: np.ndarray) -> float:
+            return float((1 / ranks(scores, queries, answers, self.known)).mean())
+
+        weights, held = fit_weights(said, queries[:, 1], answers, 2 * self.relations, self.seed, judge)
 
         def score(asked: np.ndarray) -> np.ndarray:
             return pooled([member(asked) for member in members], weights[asked[:, 1]])
 
-        valid = float((1 / ranks(pooled(said, held), queries, answers, self.known)).mean())
+        valid = judge(pooled(said, held))
         row = self.row(name, "scorer", score, {"weights": float(weights.mean())}, valid)
         row.cpu_seconds = process_time() - began
         return row, weights

@@ -6,13 +6,16 @@ Distributions", 1986). Relations with few validation triples take the weight of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 STRENGTHS = (1.0, 10.0, 100.0)
 """How strongly a relation's weight is drawn to that of all, of which validation chooses."""
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+"""What the weights that make right answers likeliest are multiplied by, of which validation chooses: members that are
+too sure of themselves, as those of memorised triples are, make the others' weights too great for ranking."""
 FOLDS = 5
 STEPS = 40
 
@@ -26,26 +29,32 @@ def pooled(members: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
 
 
 def fit_weights(
-    members: Sequence[np.ndarray], kinds: np.ndarray, answers: np.ndarray, count: int, seed: int
+    members: Sequence[np.ndarray],
+    kinds: np.ndarray,
+    answers: np.ndarray,
+    count: int,
+    seed: int,
+    judge: Callable[[np.ndarray], float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (count, others) of all relations, and those (rows, others) that each row got from the other folds.
 
     `members` are log-probabilities (rows, entities) of validation queries, the first of which has the weight one,
-    `kinds` their relations and `answers` what is right.
+    `kinds` their relations and `answers` what is right. `judge` says how good scores (rows, entities) are, higher is
+    better: of strengths and shares the one is taken whose weights are best out of fold (default: the mean
+    log-probability of right answers).
     """
-    others = len(members) - 1
+    judge = judge or (lambda scores: _likelihood(scores, answers))
     fold = np.random.default_rng(seed).integers(0, FOLDS, len(kinds))
-    gains, held = [], []
+    tried = []
     for strength in STRENGTHS:
-        own = np.zeros((len(kinds), others))
+        own = np.zeros((len(kinds), len(members) - 1))
         for one in range(FOLDS):
             rest = fold != one
             found = _fitted([one[rest] for one in members], kinds[rest], answers[rest], count, strength)
             own[~rest] = found[kinds[~rest]]
-        held.append(own)
-        gains.append(_likelihood(pooled(members, own), answers))
-    best = int(np.argmax(gains))
-    return _fitted(members, kinds, answers, count, STRENGTHS[best]), held[best]
+        tried += [(judge(pooled(members, share * own)), strength, share, share * own) for share in SHARES]
+    _, strength, share, held = max(tried, key=lambda one: one[0])
+    return share * _fitted(members, kinds, answers, count, strength), held
 
 
 def _likelihood(scores: np.ndarray, answers: np.ndarray) -> float:
