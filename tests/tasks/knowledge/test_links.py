@@ -12,7 +12,7 @@ from fusible.tasks.knowledge._links_train import Asked
 from fusible.tasks.knowledge._links_weights import fit_weights, pooled
 from fusible.tasks.knowledge._rules_pack import packed, unpacked
 from fusible.tasks.knowledge.links import FREQUENT, fit_links
-from fusible.tasks.knowledge.links_model import LinkModel, load_links, log_chances
+from fusible.tasks.knowledge.links_model import LinkModel, load_links, log_chances, mean_chances
 from fusible.tasks.knowledge.rules import mine_rules
 
 PEOPLE = 40
@@ -393,6 +393,24 @@ def test_a_model_with_rules_is_saved_whole(ruled, graph, tmp_path):
     np.testing.assert_array_equal(again.scores(queries), model.scores(queries))
     own = log_chances(model.networks[0].scores(queries)) + 0.7 * rules.log_chances(queries)
     np.testing.assert_allclose(model.scores(queries), log_chances(own), rtol=1e-4, atol=1e-5)
+
+
+def test_the_mean_of_several_networks_and_rules_are_two_members(graph, tmp_path):
+    found = fit_links(graph, rules=True, members=2, penalties=(0.01,), settings=SETTINGS)
+    assert {row.name for row in found.rows} >= {"complex:mean", "rules"}
+    one, other = (torch.manual_seed(place) and _untrained(graph) for place in (1, 2))
+    weights = np.full((2 * len(graph.relations), 1), 0.7)
+    rules = mine_rules(graph)
+    model = LinkModel((one, other), graph.entities, graph.relations, graph.triples, weights, rules=rules)
+    queries = np.array([[0, 0], [3, 1], [5, 4]])
+    own = mean_chances((one, other), queries) + 0.7 * rules.log_chances(queries)
+    np.testing.assert_allclose(model.scores(queries), log_chances(own), rtol=1e-4, atol=1e-5)
+    again = load_links(model.save(tmp_path / "m"))
+    np.testing.assert_array_equal(again.scores(queries), model.scores(queries))
+
+
+def _untrained(graph):
+    return LinkNetwork(len(graph.entities), len(graph.relations), "complex", 8).eval()
 
 
 @pytest.mark.parametrize(

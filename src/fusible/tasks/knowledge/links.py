@@ -18,7 +18,7 @@ from fusible.tasks.knowledge._links_fitting import FREQUENT, METRIC, Fitting, Sc
 from fusible.tasks.knowledge._links_negatives import checked_negatives
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_views import NAME, told_of, with_entities
-from fusible.tasks.knowledge.links_model import LinkModel, log_chances
+from fusible.tasks.knowledge.links_model import LinkModel, log_chances, mean_chances
 from fusible.tasks.knowledge.links_result import LinkRow, Links
 from fusible.tasks.knowledge.rules import Rules
 from fusible.tasks.source import Progress, stage
@@ -135,9 +135,10 @@ Trial = tuple[LinkRow, tuple[LinkNetwork, ...], np.ndarray | None, Rules | None]
 
 def _with_rules(fitting: Fitting, trials: Sequence[Trial]) -> tuple[LinkRow, Trial]:
     """What rules find by themselves; and the best trial together with them."""
-    row, networks, *_ = max(trials, key=lambda trial: trial[0].valid)
+    row, networks, weights, _ = max(trials, key=lambda trial: trial[0].valid)
     alone, rules, said = fitting.ruled()
-    together, weights = fitting.weighted(f"{row.name}:rules", [*map(_chances, networks), said])
+    members = [lambda queries: mean_chances(networks, queries)] if weights is None else [*map(_chances, networks)]
+    together, weights = fitting.weighted(f"{row.name}:rules", [*members, said])
     return alone, (together, networks, weights, rules)
 
 

@@ -34,7 +34,8 @@ class LinkModel:
 
     `triples` int64 (rows, 3) are what is known: places in `entities` and `relations`. `networks` are one, or several
     whose mean counts, or those that are put together with a weight per relation of all but the first member
-    (`weights`), of which `rules`, where there are such, are the last. `stranger` answers for entities that no training
+    (`weights`), of which `rules`, where there are such, are the last. Where rules alone have a weight, the first member
+    is the mean of the networks. `stranger` answers for entities that no training
     triple has, by their views; `told` is how these are encoded. Both are there where a table told of entities.
     `calibration` (relations, 10) makes probabilities, see `classify`, of scores and of those triples that are marked as
     `trained` on (rows,), or all.
@@ -92,12 +93,13 @@ class LinkModel:
 
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Log-probabilities (rows, entities) of queries (rows, 2): entity, and relation, or relation + relations."""
-        if self.weights is None:
-            found = mean_chances(self.networks, queries)
+        said = [] if self.rules is None else [self.rules.log_chances(queries)]
+        if self.weights is None or self.weights.shape[1] == len(said):  # the mean of networks counts as one member
+            members = [mean_chances(self.networks, queries), *said]
         else:
-            members = [log_chances(network.scores(queries)) for network in self.networks]
-            if self.rules is not None:
-                members.append(self.rules.log_chances(queries))
+            members = [*(log_chances(network.scores(queries)) for network in self.networks), *said]
+        found = members[0]
+        if self.weights is not None:
             found = log_chances(pooled(members, self.weights[queries[:, 1]]))
         strange = ~self.networks[0].entities.seen.numpy()
         if self.stranger is not None and strange.any():
@@ -202,7 +204,8 @@ def load_links(folder: str | Path) -> LinkModel:
         members = own + (rules is not None)
         if own < 1 or (weights is None and rules is not None):
             raise ModelFormatError(f"{place}: {len(networks)} networks do not go with the rest of the model")
-        if weights is not None and weights.shape != (2 * sizes[1], members - 1):
+        shapes = [(2 * sizes[1], columns) for columns in {members - 1, int(rules is not None)} - {0}]
+        if weights is not None and weights.shape not in shapes:
             raise ModelFormatError(f"{place}: weights of {members} members: expected {2 * sizes[1]} rows")
         found = LinkModel(networks[:own], entities, relations, triples, None if weights is None else weights.numpy())
         found.rules = rules
