@@ -75,8 +75,9 @@ def _fixed(ratings: Any, seed: int) -> dict[str, Any]:
     held = read_ratings(ratings)
     part = split_by_user(held.user, seed)
     train, valid, test = (held.matrix(np.flatnonzero(part == place)) for place in (TRAIN, VALID, TEST))
-    scores = train @ ease(train, EaseSettings(400.0)).items
-    values = per_user(scores, (train + valid).toarray() > 0, test.toarray() > 0)
+    judged = np.flatnonzero(test.getnnz(axis=1))
+    scores = (train @ ease(train, EaseSettings(400.0)).items)[judged]
+    values = per_user(scores, (train + valid)[judged].toarray() > 0, test[judged].toarray() > 0)
     return _kept(RecommendRow(FIXED, "reference", float("nan"), summary(values, seed=seed), values=values))
 
 
