@@ -82,6 +82,34 @@ def test_chains_and_figures_are_those_of_brute_force(dense, graph):
     assert set(found) == wanted
 
 
+def test_of_many_good_bodies_few_are_held_and_the_first_of_equals_kept():
+    rng, best, every = np.random.default_rng(0), _rules_mine.Best(relations=2, most=3), []
+    for prefix in itertools.product(range(6), repeat=2):
+        steps, kinds = np.divmod(np.arange(12), 2)
+        ranks = rng.integers(0, 5, 12) / 5
+        best.add(prefix, steps, kinds, ranks)
+        assert best._count + len(best.bodies) <= best.room + 2 * 3
+        every += [((*prefix, step), kind, rank) for step, kind, rank in zip(steps, kinds, ranks, strict=True)]
+    kept = best.kept()
+    for relation in range(2):
+        wanted = sorted((one for one in every if one[1] == relation), key=lambda one: (-one[2], one[0]))[:3]
+        assert [body for body, kind in kept if kind == relation] == [body for body, *_ in wanted]
+
+
+def test_rules_of_a_graph_where_nearly_all_holds_are_the_surest_of_all():
+    drawn = np.random.default_rng(0).random((6, 4, 6)) < 0.7
+    triples = np.argwhere(drawn)
+    names = tuple(f"e{i}" for i in range(6)), tuple(f"r{i}" for i in range(4))
+    graph = Graph(*names, triples, {"train": np.arange(len(triples))})
+    every = mine_rules(graph, most=10**6, constants=False).rules
+    few = mine_rules(graph, most=4, constants=False).rules
+    with patch.object(_rules_mine, "FAN", 0):
+        assert mine_rules(graph, most=4, constants=False).rules == few
+    for relation, length in itertools.product(range(4), (1, 2, 3)):
+        mine = [[rule for rule in held if (rule.head, len(rule.body)) == (relation, length)] for held in (every, few)]
+        assert mine[0][:4] == mine[1]
+
+
 @settings(max_examples=10, deadline=None)
 @given(graphs)
 def test_links_that_foretell_links_are_those_of_brute_force(graph):

@@ -6,14 +6,13 @@ anew on the whole graph, or, where a body has more walks than bounds allow, on a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from fusible.tasks.knowledge._rules_paths import Body, Paths, without
+from fusible.tasks.knowledge._rules_paths import LONGEST, Body, Paths, without
 
 WALKS = 60_000_000
 """Walks of three steps that candidates are counted on, at most, and pairs of constants."""
@@ -21,6 +20,8 @@ RECOUNT = 3_000_000
 """Walks of one body that are counted, at most."""
 DENSE = 20_000_000
 """Cells of a table of all pairs of entities, at most; with more of them, pairs are looked for among sorted ones."""
+FAN = 1_000_000
+"""Cells of where a body leads by every last step, at most, so that they are held with their zeros."""
 DOUBT = 5
 """Pairs without the head that every rule is given, so that a few lucky ones do not make it sure (Meilicke 2019)."""
 
@@ -61,24 +62,67 @@ class Heads:
 
 def chains(paths: Paths, bounds: Bounds, rng: np.random.Generator) -> list[tuple[Body, int]]:
     """Bodies and the relation that each foretells, best first, `most` of each length; of guesses, twice as many."""
-    heads, found, guessed = Heads(paths), [], False
+    heads, found = Heads(paths), []
     for length in range(1, bounds.length + 1):
         starts = some(paths, length, rng)
         share, guessed = _shares(paths, starts), len(starts) < paths.entities
-        for prefix, walks in _prefixes(paths, heads, length, starts):
-            bodies, supports = _tally(paths, heads, walks, starts)
+        slack = 0.5 if guessed else 1.0
+        best = Best(paths.relations, (2 if guessed else 1) * bounds.most)
+        for prefix, bodies, supports in _tallies(paths, heads, length, starts):
             sure = supports / np.maximum(bodies, 1)[:, None]
-            slack = 0.5 if guessed else 1.0
             good = (supports >= np.maximum(bounds.support * share * slack, 1)) & (sure >= bounds.confidence * slack)
             if length == 1:
                 good[np.arange(paths.relations), np.arange(paths.relations)] = False
             steps, kinds = np.nonzero(good)
-            ranks = supports[steps, kinds] / (bodies[steps] + DOUBT * share[kinds])
-            found += [
-                ((*prefix, step), kind, rank)
-                for step, kind, rank in zip(steps.tolist(), kinds.tolist(), ranks.tolist(), strict=True)
-            ]
-    return _first(found, (2 if guessed else 1) * bounds.most)
+            best.add(prefix, steps, kinds, supports[steps, kinds] / (bodies[steps] + DOUBT * share[kinds]))
+        found += best.kept()
+    return found
+
+
+class Best:
+    """The `most` best bodies of each relation, one length at a time: of a dense graph nearly all bodies are good.
+
+    Long ones are many and alike, and would leave no room for others. Among equals the first to come is kept.
+    """
+
+    def __init__(self, relations: int, most: int) -> None:
+        self.most = most
+        self.room = 4 * relations * most
+        self.least = np.full(relations, -1.0)
+        self.bodies, self.kinds, self.ranks = np.zeros((0, LONGEST), np.int64), np.zeros(0, np.int64), np.zeros(0)
+        self._new: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._count = 0
+
+    def add(self, prefix: Body, steps: np.ndarray, kinds: np.ndarray, ranks: np.ndarray) -> None:
+        """Take bodies of a prefix with some last steps, that foretell `kinds`, better ones with a greater rank."""
+        good = ranks > self.least[kinds]
+        bodies = np.full((int(good.sum()), LONGEST), -1, np.int64)
+        bodies[:, : len(prefix)] = prefix
+        bodies[:, len(prefix)] = steps[good]
+        self._new.append((bodies, kinds[good], ranks[good]))
+        self._count += len(bodies)
+        if self._count > self.room:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Leave the best of each relation, and remember how good the last of them is where there is no room left."""
+        held = [(self.bodies, self.kinds, self.ranks), *self._new]
+        bodies, kinds, ranks = (np.concatenate([one[i] for one in held]) for i in range(3))
+        order = np.lexsort((-ranks, kinds))
+        starts = np.searchsorted(kinds[order], np.arange(len(self.least)))
+        within = np.arange(len(order)) - starts[kinds[order]]
+        last = order[within == self.most - 1]
+        self.least[kinds[last]] = ranks[last]
+        kept = np.sort(order[within < self.most])
+        self.bodies, self.kinds, self.ranks = bodies[kept], kinds[kept], ranks[kept]
+        self._new, self._count = [], 0
+
+    def kept(self) -> list[tuple[Body, int]]:
+        """Bodies and the relation that each foretells, best first."""
+        self._drop()
+        order = np.argsort(-self.ranks, kind="stable")
+        bodies, kinds = self.bodies[order].tolist(), self.kinds[order].tolist()
+        return [(tuple(step for step in body if step >= 0), kind) for body, kind in zip(bodies, kinds, strict=True)]
 
 
 def some(paths: Paths, length: int, rng: np.random.Generator) -> np.ndarray:
@@ -104,23 +148,47 @@ def _shares(paths: Paths, starts: np.ndarray) -> np.ndarray:
     return np.array([count[starts].sum() / max(count.sum(), 1) for count in counts])
 
 
-def _prefixes(paths: Paths, heads: Heads, length: int, starts: np.ndarray) -> Iterator[tuple[Body, sparse.csr_array]]:
-    """Bodies without their last step, and paths (starts, steps x entities) of it with every last step."""
-    every = sparse.hstack(paths.edges, format="csr")
+def _tallies(
+    paths: Paths, heads: Heads, length: int, starts: np.ndarray
+) -> Iterator[tuple[Body, np.ndarray, np.ndarray]]:
+    """Bodies without their last step, with what `_tally` gives of it with every last step."""
+    every: sparse.csr_array | None = None
+    facts: np.ndarray | None = None
+    for prefix, held in _prefixes(paths, length, starts):
+        fan = paths.fan(prefix, starts, FAN)
+        if fan is not None:
+            if facts is None:
+                facts = np.stack([edge[starts].toarray().ravel() for edge in paths.edges[: paths.relations]], axis=1)
+                facts = facts.astype(np.float32)
+            joined = fan.reshape(paths.steps, -1)
+            yield prefix, joined.sum(axis=1), np.rint(joined.astype(np.float32) @ facts).astype(np.int64)
+            continue
+        if every is None:
+            every = sparse.hstack(paths.edges, format="csr")
+        walks = every[starts] if held is None else held @ every
+        if len(prefix) == 2:
+            walks = walks - _turned(paths, heads, paths.edges[prefix[0]][starts], prefix[1], starts)
+        yield prefix, *_tally(paths, heads, walks, starts)
+
+
+def _prefixes(paths: Paths, length: int, starts: np.ndarray) -> Iterator[tuple[Body, sparse.csr_array | None]]:
+    """Bodies of `length` without their last step that lead anywhere, and their paths (starts, entities)."""
     if length == 1:
-        yield (), every[starts]
+        yield (), None
         return
+    leaving = sparse.csr_array(np.stack([np.diff(edge.indptr) > 0 for edge in paths.edges]).astype(np.int64))
     for one in range(paths.steps):
         first = paths.edges[one][starts]
         if not first.nnz:
             continue
         if length == 2:
-            yield (one,), first @ every
+            yield (one,), first
             continue
-        for two in range(paths.steps):
+        reached = np.bincount(first.indices, minlength=paths.entities)
+        for two in np.flatnonzero(leaving @ reached).tolist():  # of hundreds of relations few follow one another
             both = without(first @ paths.edges[two], starts)
             if both.nnz:
-                yield (one, two), both @ every - _turned(paths, heads, first, two, starts)
+                yield (one, two), both
 
 
 def _turned(paths: Paths, heads: Heads, first: sparse.csr_array, two: int, starts: np.ndarray) -> sparse.csr_array:
@@ -149,17 +217,6 @@ def _tally(paths: Paths, heads: Heads, walks: sparse.csr_array, starts: np.ndarr
     met = sparse.csr_array((np.ones(hit.sum(), np.int64), (steps[hit], places[hit])), shape=shape)
     supports = (met @ heads.kinds)[:, : paths.relations].toarray()
     return np.bincount(steps, minlength=paths.steps), supports
-
-
-def _first(found: list[tuple[Body, int, float]], most: int) -> list[tuple[Body, int]]:
-    """The best of each relation and length: long ones are many and alike, and would leave no room for others."""
-    kept: list[tuple[Body, int]] = []
-    counts: Counter[tuple[int, int]] = Counter()
-    for body, kind, _ in sorted(found, key=lambda one: (-one[2], len(one[0]), one[0])):
-        if counts[kind, len(body)] < most:
-            counts[kind, len(body)] += 1
-            kept.append((body, kind))
-    return kept
 
 
 def recounted(paths: Paths, rules: list[tuple[Body, int]], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

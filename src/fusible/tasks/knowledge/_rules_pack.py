@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fusible.errors import ModelFormatError
-from fusible.tasks.knowledge.rules import LONGEST, Rule, Rules
+from fusible.tasks.knowledge._rules_paths import LONGEST
+from fusible.tasks.knowledge.rules import Rule, Rules
 
 FIGURES = ("support", "pairs", "confidence", "pca", "coverage")
 ARRAYS = {"bodies": (np.int64, LONGEST), "heads": (np.int64, 1), "names": (np.int64, 2), "figures": (np.float64, 5)}

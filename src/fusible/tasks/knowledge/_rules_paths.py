@@ -14,6 +14,9 @@ from scipy import sparse
 
 Body = tuple[int, ...]
 
+LONGEST = 3
+"""Steps of a body, at most."""
+
 DENSE = 20_000_000
 """Cells of all matrices together, at most, so that they are held with their zeros: small products then cost less."""
 
@@ -73,6 +76,29 @@ class Paths:
             counts[own] = 0
         places, ends = np.nonzero(counts)
         return places, ends
+
+    def fan(self, prefix: Body, starts: np.ndarray, most: int) -> np.ndarray | None:
+        """Where paths of a body without its last step lead by every last step: bool (steps, starts, entities).
+
+        None where these are more than `most` cells, which sparse matrices hold better.
+        """
+        if self._dense is None or self.steps * len(starts) * self.entities > most:
+            return None
+        edges, own = self._dense, (np.arange(len(starts)), starts)
+        if not prefix:
+            return np.asarray(edges[:, starts] > 0)
+        first = counts = edges[prefix[0]][starts]
+        if len(prefix) == 2:
+            middle = edges[prefix[1]]
+            counts = first @ middle
+            counts[own] = 0
+            turns = (middle[None] * edges.transpose(0, 2, 1)).sum(axis=2)
+            walks = counts @ edges - first * (turns[:, None] - middle.T[starts] * edges[:, starts])
+        else:
+            walks = counts @ edges
+        found: np.ndarray = walks > 0
+        found[:, own[0], own[1]] = False
+        return found
 
     def hold(self, step: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Whether a step leads from each of the entities to the other one (pairs,)."""

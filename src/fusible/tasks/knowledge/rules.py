@@ -19,11 +19,10 @@ from fusible.errors import ConfigError, DataError
 from fusible.tasks.knowledge._names import place, said
 from fusible.tasks.knowledge._rules_constants import linked
 from fusible.tasks.knowledge._rules_mine import DOUBT, Bounds, chains, recounted
-from fusible.tasks.knowledge._rules_paths import Body, Paths
+from fusible.tasks.knowledge._rules_paths import LONGEST, Body, Paths
 from fusible.tasks.knowledge._rules_score import HOW, Scoring
 
 LETTERS = "xyzw"
-LONGEST = 3
 FLOOR = 1e-3
 """Chance of an entity that no rule foretells, beside those that rules do."""
 
