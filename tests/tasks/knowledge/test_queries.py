@@ -109,6 +109,25 @@ def test_loops_and_circles_are_answered(people):
     assert [one.values for one in twice.answers] == [("p1",)]
 
 
+def test_variables_may_be_called_anything(people):
+    text = "?{0}, ?{1}, ?{2}: 'born in'(?{0}, ?{1}) & 'citizen of'(?{0}, ?{2}) & 'city of'(?{1}, ?{2})"
+    for by in (None, mine_rules(people)):
+        plain = query_graph(people, text.format("a", "b", "c"), by=by, k=None)
+        other = query_graph(people, text.format("count", "place", "own"), by=by, k=None)
+        assert len(plain)
+        assert [answer.values for answer in other.answers] == [answer.values for answer in plain.answers]
+
+
+def test_names_may_hold_marks_and_are_read_again():
+    rows = [('say "hi"', "a {b} 'q'", "back\\slash, yes")]
+    graph = pd.DataFrame(rows, columns=["head", "relation", "tail"])
+    found = query_graph(graph, '?x: "a {b} \'q\'"(?x, "back\\\\slash, yes")')
+    assert [answer.values for answer in found.answers] == [('say "hi"',)]
+    again = query_graph(graph, str(found.query))
+    assert again.query.atoms[0].tail.name == found.query.atoms[0].tail.name == rows[0][2]
+    assert parse(str(found.answers[0].path[0])).atoms[0].head.name == rows[0][0]
+
+
 def test_parts_without_a_shared_variable_are_combined(people):
     found = query_graph(people, "?x, ?y: ?x knows p23 & ?y 'city of' 'land 0'", k=None)
     assert {one.values for one in found.answers} == {("p22", "city 0"), ("p22", "city 2")}
@@ -121,7 +140,7 @@ def test_parts_without_a_shared_variable_are_combined(people):
         ("?x:born_in France and works_at ?y", "?x: born_in(?x, France) ∧ works_at(?x, ?y)"),
         ("?x born_in France", "?x: born_in(?x, France)"),
         ("lives in(?x, New York) , 'knows'(?x,?y)", "?x, ?y: lives in(?x, New York) ∧ knows(?x, ?y)"),
-        ("?b, ?a: r(?a, \"a, \\\"b\\\" (c)\") & s(?a, ?b)", '?b, ?a: r(?a, "a, "b" (c)") ∧ s(?a, ?b)'),
+        ("?b, ?a: r(?a, \"a, \\\"b\\\" (c)\") & s(?a, ?b)", '?b, ?a: r(?a, "a, \\"b\\" (c)") ∧ s(?a, ?b)'),
         ("?x: part_of O'Hare", '?x: part_of(?x, "O\'Hare")'),
         ("r(Trinidad and Tobago, ?x)", "?x: r(Trinidad and Tobago, ?x)"),
         ("?x: http://a/b#c ?y", '?x: "http://a/b#c"(?x, ?y)'),

@@ -30,5 +30,12 @@ def _near(name: str, names: Sequence[str]) -> list[str]:
 
 def said(relation: str, head: str, tail: str) -> str:
     """A fact as it is read, `relation(head, tail)`; names that hold marks of that notation stand in quotes."""
-    quoted = [f'"{name}"' if SPECIAL.search(name) else name for name in (relation, head, tail)]
-    return f"{quoted[0]}({quoted[1]}, {quoted[2]})"
+    return f"{quoted(relation)}({quoted(head)}, {quoted(tail)})"
+
+
+def quoted(name: str) -> str:
+    """A name as it is read: in quotes where it holds marks of the notation."""
+    if not SPECIAL.search(name):
+        return name
+    escaped = re.sub(r'(["\\])', r"\\\1", name)
+    return f'"{escaped}"'

@@ -16,6 +16,8 @@ from fusible.tasks.knowledge._query_join import Edge, distinct, ordered
 
 SCORE = " score"
 """Column of a binding's chance; no variable can be called so."""
+PLACE, OWN = " place", " own"
+"""Columns of what is joined to bindings."""
 LEAST = 0.01
 """Chance below which an edge is not followed."""
 BLOCK = 200
@@ -102,9 +104,9 @@ class Beam:
             top = np.argpartition(-chances, most - 1, axis=1)[:, :most]
             values = np.take_along_axis(chances, top, axis=1)
             rows, cells = np.nonzero(values >= LEAST)
-            parts.append(pd.DataFrame({"place": rows + start, name: top[rows, cells], "own": values[rows, cells]}))
-        found = held.assign(place=places).merge(pd.concat(parts), on="place") if parts else held.assign(**{name: []})
+            parts.append(pd.DataFrame({PLACE: rows + start, name: top[rows, cells], OWN: values[rows, cells]}))
+        found = held.assign(**{PLACE: places}).merge(pd.concat(parts), on=PLACE) if parts else held.assign(**{name: []})
         if parts:
-            found[SCORE] *= found.pop("own")
-            found = found.drop(columns="place")
+            found[SCORE] *= found.pop(OWN)
+            found = found.drop(columns=PLACE)
         return found

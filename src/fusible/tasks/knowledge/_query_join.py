@@ -10,6 +10,8 @@ import pandas as pd
 
 from fusible.errors import TooLargeError
 
+COUNT = " count"
+"""Column that no variable can be called so."""
 MOST = 2_000_000
 """Bindings that are held at a time, at most."""
 
@@ -76,8 +78,8 @@ def distinct(found: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
 def _join(held: pd.DataFrame, new: pd.DataFrame, edge: Edge) -> pd.DataFrame:
     shared = [name for name in new.columns if name in held.columns]
     if shared:
-        counts = new.groupby(shared).size().rename("count").reset_index()
-        size = int(held.merge(counts, on=shared)["count"].sum())
+        counts = new.groupby(shared).size().rename(COUNT).reset_index()
+        size = int(held.merge(counts, on=shared)[COUNT].sum())
     else:
         size = len(held) * len(new)
     if size > MOST:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fusible.errors import ConfigError
-from fusible.tasks.knowledge._names import SPECIAL, said
+from fusible.tasks.knowledge._names import quoted
 
 ASKED = re.compile(r"\s*(\?\w+(?:\s*,\s*\?\w+)*)\s*:")
 TOKEN = re.compile(
@@ -28,9 +28,7 @@ class Term:
     at: int = 0
 
     def __str__(self) -> str:
-        if self.variable:
-            return f"?{self.name}"
-        return f'"{self.name}"' if SPECIAL.search(self.name) else self.name
+        return f"?{self.name}" if self.variable else quoted(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Atom:
         return tuple(dict.fromkeys(term.name for term in (self.head, self.tail) if term.variable))
 
     def __str__(self) -> str:
-        return said(self.relation, "{}", "{}").replace('"{}"', "{}").format(self.head, self.tail)
+        return f"{quoted(self.relation)}({self.head}, {self.tail})"
 
 
 @dataclass(frozen=True, slots=True)
