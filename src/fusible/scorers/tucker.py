@@ -29,14 +29,17 @@ class Tucker(Product):
 
     def query(self, heads: torch.Tensor, relations: torch.Tensor) -> torch.Tensor:
         """See `Scorer`."""
-        mixed = (self.relations(relations) @ self.core).view(len(heads), self.width, self.width)
-        found: torch.Tensor = self.drop(torch.einsum("bi,bij->bj", heads, mixed))
+        found: torch.Tensor = self.drop(torch.einsum("bk,bkj->bj", self.relations(relations), self._mixed(heads)))
         return found
 
     def kinds(self, heads: torch.Tensor, tails: torch.Tensor) -> torch.Tensor:
         """See `Scorer`."""
-        both = torch.einsum("bi,bj->bij", heads, tails).flatten(1)
-        return both @ self.core.T @ self.relations.weight.T
+        return torch.einsum("bkj,bj->bk", self._mixed(heads), tails) @ self.relations.weight.T
+
+    def _mixed(self, heads: torch.Tensor) -> torch.Tensor:
+        """Heads by every matrix (rows, kind width, width): a matrix per row would take width / kind width as much."""
+        matrices = self.core.view(self.kind_width, self.width, self.width)
+        return torch.einsum("bi,kij->bkj", heads, matrices)
 
     def factors(
         self, heads: torch.Tensor, relations: torch.Tensor, tails: torch.Tensor
