@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from fusible.data.graph import read_graph
+from fusible.data.graph import read_graph, split_graph
 from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryError, SchemaError
+from fusible.tasks.knowledge import _links_fitting, links_model
+from fusible.tasks.knowledge._links_fitting import Fitting
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge._links_train import Asked
 from fusible.tasks.knowledge._links_weights import fit_weights, pooled
@@ -98,6 +101,25 @@ def test_a_damaged_folder_is_refused(links, tmp_path, name, change):
     with pytest.raises((ModelFormatError, RegistryError)) as caught:
         load_links(tmp_path / "m")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("trained", torch.zeros(1, dtype=torch.bool)),
+        ("trained", None),
+        ("calibration", torch.full((3, 10), float("nan"))),
+        ("weights", torch.full((6, 1), float("inf"))),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(links, tmp_path, name, values):
+    links.model.save(tmp_path / "m")
+    path = tmp_path / "m" / "weights.safetensors"
+    arrays = load_file(path)
+    arrays[f"links.{name}"] = arrays[f"links.{name}"].to(torch.int64) if values is None else values
+    save_file(arrays, path)
+    with pytest.raises(ModelFormatError, match=rf"^weights.safetensors: links.{name}: expected"):
+        load_links(tmp_path / "m")
 
 
 def test_training_is_seeded(graph):
@@ -364,6 +386,38 @@ def test_weights_are_what_the_judge_finds_best():
     assert likely.min() > 0.5
     assert judged.max() < 0.2
     assert judge(pooled(members, held)) >= judge(members[0])
+
+
+def test_candidates_are_compared_on_the_same_queries_where_weights_are_learned_on_some(graph, monkeypatch):
+    fitting = Fitting(split_graph(graph), SETTINGS, seed=0)
+    lead = np.random.default_rng(0).normal(size=(2 * len(graph.relations), len(graph.entities)))
+
+    def said(queries):
+        return lead[queries[:, 1]]
+
+    def even(queries):
+        return np.zeros((len(queries), len(graph.entities)))
+
+    monkeypatch.setattr(_links_fitting, "MOST_QUERIES", 10)
+    row, _ = fitting.weighted("both", [said, even])  # who says the same of all changes no rank
+    assert row.valid == pytest.approx(fitting.valid(said))
+
+
+def test_many_queries_are_scored_some_at_a_time(links, monkeypatch):
+    queries = np.array([[place, place % 6] for place in range(20)])
+    whole = links.model.scores(queries)
+    monkeypatch.setattr(links_model, "CELLS", 3 * len(links.model.entities))
+    parts = []
+    scores = LinkModel._scores
+    monkeypatch.setattr(LinkModel, "_scores", lambda model, rows: parts.append(len(rows)) or scores(model, rows))
+    np.testing.assert_allclose(links.model.scores(queries), whole, rtol=1e-5, atol=1e-6)
+    assert parts == [3] * 6 + [2]
+
+
+def test_rules_that_explain_are_mined_once(links):
+    first = links.model.reasoning()
+    assert len(first)
+    assert links.model.reasoning() is first
 
 
 @pytest.fixture(scope="module")

@@ -67,15 +67,18 @@ def rules_of(parts: pack.Packed, entities: tuple[str, ...], relations: tuple[str
 
 def calibration_of(parts: pack.Packed, triples: int, relations: int) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Which triples were trained on, and the weights of what speaks for a triple; none in older folders."""
-    shapes = {"trained": (triples,), "calibration": (relations, SIGNS + 1)}
-    found = []
-    for name, shape in shapes.items():
-        held = parts.arrays.pop(f"{KEY}.{name}", None)
-        if held is not None and held.shape != shape:
-            raise ModelFormatError(f"weights.safetensors: {KEY}.{name}: expected numbers of shape {shape}")
-        found.append(None if held is None else held.numpy())
-    trained, calibration = found
-    return trained, calibration
+    trained, calibration = (parts.arrays.pop(f"{KEY}.{name}", None) for name in ("trained", "calibration"))
+    if trained is not None and (trained.shape != (triples,) or trained.dtype != torch.bool):
+        raise ModelFormatError(f"weights.safetensors: {KEY}.trained: expected {triples} times yes or no")
+    if calibration is not None:
+        check_numbers("calibration", calibration.numpy(), (relations, SIGNS + 1))
+    return None if trained is None else trained.numpy(), None if calibration is None else calibration.numpy()
+
+
+def check_numbers(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuse numbers of another shape, and such as would make every answer none."""
+    if values.shape != shape or values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise ModelFormatError(f"weights.safetensors: {KEY}.{name}: expected finite numbers of shape {shape}")
 
 
 def names_of(parts: pack.Packed, name: str) -> tuple[str, ...]:

@@ -19,13 +19,24 @@ from fusible.evaluation.links import Known
 from fusible.tasks import pack
 from fusible.tasks.folder import FORMAT, check_model, opened, schema_config, schema_of, store
 from fusible.tasks.knowledge._links_calibration import evidence, probabilities
-from fusible.tasks.knowledge._links_folder import KEY, calibration_of, check_triples, names_of, network_of, rules_of
+from fusible.tasks.knowledge._links_folder import (
+    KEY,
+    calibration_of,
+    check_numbers,
+    check_triples,
+    names_of,
+    network_of,
+    rules_of,
+)
 from fusible.tasks.knowledge._links_negatives import places_of
 from fusible.tasks.knowledge._links_network import LinkNetwork
 from fusible.tasks.knowledge._links_views import Told
 from fusible.tasks.knowledge._links_weights import pooled
 from fusible.tasks.knowledge._rules_pack import packed
 from fusible.tasks.knowledge.rules import Rules, mine_rules
+
+CELLS = 20_000_000
+"""Scores of queries by entities that are made at a time, at most."""
 
 
 @dataclass(slots=True)
@@ -52,6 +63,7 @@ class LinkModel:
     info: dict[str, Any] = field(default_factory=dict)
     trained: np.ndarray | None = None
     calibration: np.ndarray | None = None
+    _reasons: Rules | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -93,6 +105,19 @@ class LinkModel:
 
     def scores(self, queries: np.ndarray) -> np.ndarray:
         """Log-probabilities (rows, entities) of queries (rows, 2): entity, and relation, or relation + relations."""
+        rows = max(1, CELLS // len(self.entities))
+        if len(queries) <= rows:
+            return self._scores(queries)
+        found: np.ndarray | None = None
+        for start in range(0, len(queries), rows):
+            part = self._scores(queries[start : start + rows])
+            found = np.empty((len(queries), len(self.entities)), part.dtype) if found is None else found
+            found[start : start + rows] = part
+        assert found is not None
+        return found
+
+    def _scores(self, queries: np.ndarray) -> np.ndarray:
+        """`scores` at once: each member takes several times the memory of the result."""
         said = [] if self.rules is None else [self.rules.log_chances(queries)]
         if self.weights is None or self.weights.shape[1] == len(said):  # the mean of networks counts as one member
             members = [mean_chances(self.networks, queries), *said]
@@ -109,11 +134,13 @@ class LinkModel:
         return found
 
     def reasoning(self) -> Rules:
-        """Rules that explain answers: those that are a member, or else such as are mined from all known triples."""
+        """Rules that explain answers: those that are a member, or else such as are mined, once, from known triples."""
         if self.rules is not None:
             return self.rules
-        every = {"train": np.arange(len(self.triples))}
-        return mine_rules(Graph(self.entities, self.relations, self.triples, every))
+        if self._reasons is None:
+            every = {"train": np.arange(len(self.triples))}
+            self._reasons = mine_rules(Graph(self.entities, self.relations, self.triples, every))
+        return self._reasons
 
     def classify(self, triples: Any) -> pd.DataFrame:
         """How likely triples are true: `head`, `relation`, `tail`, `probability`, `known` where the graph says so.
@@ -204,9 +231,10 @@ def load_links(folder: str | Path) -> LinkModel:
         members = own + (rules is not None)
         if own < 1 or (weights is None and rules is not None):
             raise ModelFormatError(f"{place}: {len(networks)} networks do not go with the rest of the model")
-        shapes = [(2 * sizes[1], columns) for columns in {members - 1, int(rules is not None)} - {0}]
-        if weights is not None and weights.shape not in shapes:
-            raise ModelFormatError(f"{place}: weights of {members} members: expected {2 * sizes[1]} rows")
+        if weights is not None:
+            widths = {members - 1, int(rules is not None)} - {0}
+            width = weights.shape[-1] if weights.shape[-1:] and weights.shape[-1] in widths else members - 1
+            check_numbers("weights", weights.numpy(), (2 * sizes[1], width))
         found = LinkModel(networks[:own], entities, relations, triples, None if weights is None else weights.numpy())
         found.rules = rules
         found.info = dict(config["info"])
