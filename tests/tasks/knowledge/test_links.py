@@ -8,10 +8,11 @@ from safetensors.torch import load_file, save_file
 
 from fusible.data.graph import read_graph, split_graph
 from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryError, SchemaError
+from fusible.evaluation.links import Known, per_triple
 from fusible.tasks.knowledge import _links_fitting, links_model
 from fusible.tasks.knowledge._links_fitting import Fitting
 from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
-from fusible.tasks.knowledge._links_train import Asked
+from fusible.tasks.knowledge._links_train import Asked, ranked
 from fusible.tasks.knowledge._links_weights import fit_weights, pooled
 from fusible.tasks.knowledge._rules_pack import packed, unpacked
 from fusible.tasks.knowledge.links import FREQUENT, fit_links
@@ -295,6 +296,21 @@ def test_what_training_never_sees_and_nobody_tells_of_has_a_score(graph):
         assert model.predict(relation, head=head, k=5)["score"].notna().all()
     asked = table.loc[table["split"] == "test", ["head", "relation", "tail"]]
     assert model.classify(asked)["probability"].between(0, 1).all()
+
+
+def test_what_is_measured_is_what_the_model_says_of_strangers_too(graph):
+    rows = [(graph.entities[h], graph.relations[r], graph.entities[t], "train") for h, r, t in graph.triples.tolist()]
+    odd = [("new", "at", "north", "test"), ("new", "knows", "north 3", "test"), *((*one[:3], "valid") for one in rows)]
+    kept = [one for place, one in enumerate(rows) if place % 10]
+    table = pd.DataFrame([*kept, *odd[:2], *odd[2::10]], columns=["head", "relation", "tail", "split"])
+    about = pd.DataFrame({"entity": [*graph.entities, "new"], "about": [*graph.entities, "a north one"]})
+    given = {"entities": about, "encoders": {"about": "text_tfidf"}, "penalties": (0.01,)}
+    result = fit_links(table, settings=LinkSettings(width=4, batch=64, epochs=2, look=1), **given)
+    model, names = result.model, result.model.entities
+    triples = [(names.index(h), model.relations.index(r), names.index(t)) for h, r, t, _ in odd[:2]]
+    size = len(model.relations)
+    found = per_triple(ranked(model.scores, np.array(triples), Known(model.triples, size), size))
+    np.testing.assert_allclose(result.row(result.chosen).values["mrr"], found["mrr"])
 
 
 def test_a_model_with_views_is_saved_whole(told, tmp_path):

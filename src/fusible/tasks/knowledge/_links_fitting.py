@@ -167,8 +167,12 @@ class Fitting:
 
     def row(self, name: str, kind: str, score: Score, settings: dict[str, Any], valid: float | None = None) -> LinkRow:
         """Measure a candidate on validation triples, unless that is known, and on test triples."""
-        values = per_triple(ranked(score, self.graph.part("test"), self.known, self.relations))
-        return LinkRow(name, kind, self.valid(score) if valid is None else valid, {}, settings, values=values)
+        found = self.valid(score) if valid is None else valid
+        return LinkRow(name, kind, found, {}, settings, values=self.tested(score))
+
+    def tested(self, score: Score) -> dict[str, np.ndarray]:
+        """All metrics (rows,) of test triples."""
+        return per_triple(ranked(score, self.graph.part("test"), self.known, self.relations))
 
     def valid(self, score: Score) -> float:
         """Mean reciprocal rank on validation triples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +55,8 @@ def with_entities(graph: Graph, table: Any, name: str = NAME) -> tuple[Graph, Da
         if cell is None:
             raise DataError(f"entities: row {row} has no {name!r}; expected one in every row")
         known.setdefault(cell, len(known))
-    if len(set(cells)) < len(cells):
-        twice = next(cell for cell in cells if cells.count(cell) > 1)
+    [(twice, times)] = Counter(cells).most_common(1) or [(None, 0)]
+    if times > 1:
         raise DataError(f"entities: {twice!r} stands in two rows; expected one row per entity")
     if not set(cells) & set(graph.entities):
         raise DataError(f"entities: none of the column {name!r} is in the graph; the first is {cells[0]!r}")

@@ -107,10 +107,6 @@ def fit_links(
         trials.append(trial)
     row, networks, weights, mined = max(trials, key=lambda trial: trial[0].valid)
     stranger = max(by_views, key=fitting.strange) if by_views else None
-    for one in rows:
-        one.test = summary(one.values, seed=seed)
-    gain = difference(row.values[METRIC], rows[0].values[METRIC], seed=seed)
-    info = {"mrr": row.test[METRIC].score, "seed": seed, "candidate": row.name, "settings": row.settings}
     model = LinkModel(
         networks,
         held.entities,
@@ -120,10 +116,15 @@ def fit_links(
         stranger,
         told,
         mined,
-        info,
     )
+    if stranger is not None and not bool(networks[0].entities.seen.all()):
+        row.values = fitting.tested(model.scores)  # of strangers the model says what views do, not what it chose
+    for one in rows:
+        one.test = summary(one.values, seed=seed)
+    gain = difference(row.values[METRIC], rows[0].values[METRIC], seed=seed)
+    model.info |= {"mrr": row.test[METRIC].score, "seed": seed, "candidate": row.name, "settings": row.settings}
     model.trained = np.isin(np.arange(len(held)), held.parts["train"])
-    model.calibration, info["classification"] = fitting.calibrated(model, negatives)
+    model.calibration, model.info["classification"] = fitting.calibrated(model, negatives)
     sizes = {"entities": len(held.entities), "relations": len(held.relations)}
     sizes |= {part: len(held.parts[part]) for part in held.parts}
     return Links(METRIC, row.name, rows, sizes, gain, list(held.problems), model, seed)

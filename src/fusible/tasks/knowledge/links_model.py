@@ -146,8 +146,9 @@ class LinkModel:
         """How likely triples are true: `head`, `relation`, `tail`, `probability`, `known` where the graph says so.
 
         `triples` is a file or a table as `fusible.read_graph` takes them; rows keep their order. Probabilities are
-        calibrated on validation triples and on ones that are not true, so that .5 is where true and false are equally
-        likely among as many of either. Raises `DataError` for names that the graph lacks.
+        calibrated on validation triples and on ones that are not true, and hold where true and false ones are as many
+        as there: half and half, unless `fit_links` was given other `negatives`. Raises `DataError` for names that the
+        graph lacks.
         """
         places = places_of(triples, self.entities, self.relations, "classify")
         names = {"head": self.entities, "relation": self.relations, "tail": self.entities}
