@@ -244,3 +244,24 @@ def test_chances_of_a_model_are_calibrated_on_what_was_not_trained_on():
     model.trained[:] = True
     assert calibrated(model) is None
     assert Foreseen(model, model.entities, ("next",))(np.array([[4, 0]]))[0, 5] == pytest.approx(0.9)
+
+
+class OneSided(Guessing):
+    """Forth it knows nothing; back it does."""
+
+    def scores(self, queries):
+        found = super().scores(queries)
+        found[queries[:, 1] == 0] = np.log(1 / 40)
+        return found
+
+
+@pytest.mark.parametrize("text", ["?x: next(?x, e5)", "?x: next(?x, ?y) & next(?y, e6)"])
+def test_scores_are_those_that_answers_are_ordered_by_whatever_end_was_asked(text):
+    model = OneSided(held=set())
+    model.trained[:] = True
+    known = Graph(model.entities, model.relations, model.triples[:4], {"train": np.arange(4)})
+    answers = query_graph(known, text, by=model, k=None).answers
+    scores = [answer.score for answer in answers]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(not answer.known and answer.score > 0.5 for answer in answers) >= 1
+    assert min(scores) >= 0.01 ** len(answers[0].path)

@@ -115,13 +115,16 @@ class Fitting:
         found.cpu_seconds = process_time() - began
         return found
 
-    def calibrated(self, model: LinkModel, negatives: Any = None) -> tuple[np.ndarray, dict[str, float]]:
-        """What makes probabilities of a model's scores, and how right they are on validation triples, out of fold."""
+    def negatives(self, given: Any = None) -> np.ndarray:
+        """Places (rows, 3) of triples that are not true: those given, or validation triples with an end drawn anew."""
+        if given is not None:
+            return places_of(given, self.graph.entities, self.graph.relations, "negatives")
         true, train = self.graph.part("valid"), self.graph.part("train")
-        if negatives is None:
-            false = corrupted(true, self.graph, np.concatenate([train, true]), self.seed)
-        else:
-            false = places_of(negatives, self.graph.entities, self.graph.relations, "negatives")
+        return corrupted(true, self.graph, np.concatenate([train, true]), self.seed)
+
+    def calibrated(self, model: LinkModel, false: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+        """What makes probabilities of a model's scores, and how right they are on validation triples, out of fold."""
+        true = self.graph.part("valid")
         triples, truth = np.concatenate([true, false]), np.repeat([1, 0], [len(true), len(false)])
         weights, held = calibrate(model.evidence(triples), triples[:, 1], truth, self.relations, self.seed)
         found = {name: score.score for name, score in classified(truth, held, seed=self.seed).items()}

@@ -34,6 +34,7 @@ class Beam:
         self.triples, self.relations, self.width = triples, relations, width
         self.known = Known(triples, relations)
         self._chances = chances
+        self._back: set[Edge] = set()
 
     def chances(self, queries: np.ndarray) -> np.ndarray:
         """Chances (rows, entities), one where the graph says so."""
@@ -41,6 +42,16 @@ class Beam:
         rows, answers = self.known.answers(queries)
         found[rows, answers] = 1.0
         return found
+
+    def chance(self, edge: Edge, head: int, tail: int) -> float:
+        """Chance of an edge between two entities, asked from the end that the search asked it from.
+
+        What foresees need not say the same from either end.
+        """
+        start, kind, end = (
+            (tail, edge.relation + self.relations, head) if edge in self._back else (head, edge.relation, tail)
+        )
+        return float(self.chances(np.array([[start, kind]]))[0, end])
 
     def search(self, edges: Sequence[Edge], asked: Sequence[str]) -> pd.DataFrame:
         """Bindings of all variables, best first, one per answer, with their chance in the column `SCORE`."""
@@ -94,6 +105,8 @@ class Beam:
     def _grown(self, held: pd.DataFrame, edge: Edge, name: str) -> pd.DataFrame:
         """Bindings with the likeliest entities at the free end of an edge."""
         other, kind = (edge.head, edge.relation) if edge.tail == name else (edge.tail, edge.relation + self.relations)
+        if kind >= self.relations:
+            self._back.add(edge)
         starts = held[other].to_numpy() if isinstance(other, str) else np.full(len(held), other)
         own, places = np.unique(starts, return_inverse=True)
         parts = []

@@ -98,6 +98,7 @@ def fit_links(
         shared: dict[str, Any] = {"seed": seed, "device": device, "cache": cache, "progress": progress}
         told = told_of(held, dataset, places, encoders=encoders, **shared)
     fitting = Fitting(held, settings or LinkSettings(), seed, told)
+    false = fitting.negatives(negatives)  # before anything is trained, for they may name what is not there
     trials = _trials(fitting, scorers, penalties, progress, members)
     rows = [fitting.frequent(), *(row for row, *_ in trials)]
     by_views = [one[0] for _, one, *_ in trials if len(one) == 1 and one[0].entities.views]
@@ -124,7 +125,7 @@ def fit_links(
     gain = difference(row.values[METRIC], rows[0].values[METRIC], seed=seed)
     model.info |= {"mrr": row.test[METRIC].score, "seed": seed, "candidate": row.name, "settings": row.settings}
     model.trained = np.isin(np.arange(len(held)), held.parts["train"])
-    model.calibration, model.info["classification"] = fitting.calibrated(model, negatives)
+    model.calibration, model.info["classification"] = fitting.calibrated(model, false)
     sizes = {"entities": len(held.entities), "relations": len(held.relations)}
     sizes |= {part: len(held.parts[part]) for part in held.parts}
     return Links(METRIC, row.name, rows, sizes, gain, list(held.problems), model, seed)

@@ -180,7 +180,7 @@ def _answer(
         head, tail = (int(row[end]) if isinstance(end, str) else end for end in (edge.head, edge.tail))
         known = bool((search.known.answers(np.array([[head, edge.relation]]))[1] == tail).any())
         names = space.entities[head], space.relations[edge.relation], space.entities[tail]
-        chance = 1.0 if known else float(search.chances(np.array([[head, edge.relation]]))[0, tail])
+        chance = 1.0 if known else search.chance(edge, head, tail)
         path.append(Hop(*names, known, chance, "" if known else _why(by, names)))
     values = tuple(space.entities[int(row[name])] for name in query.asked)
     return Answer(values, float(np.prod([hop.chance for hop in path])), tuple(path))
