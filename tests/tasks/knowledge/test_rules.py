@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fusible.data.graph import Graph, read_graph
 from fusible.errors import ConfigError, DataError
-from fusible.tasks.knowledge import _rules_mine, _rules_paths
+from fusible.tasks.knowledge import _rules_constants, _rules_mine, _rules_paths
 from fusible.tasks.knowledge.rules import Rules, mine_rules
 
 ENTITIES, RELATIONS = 6, 2
@@ -110,9 +110,10 @@ def test_rules_of_a_graph_where_nearly_all_holds_are_the_surest_of_all():
         assert mine[0][:4] == mine[1]
 
 
-@settings(max_examples=10, deadline=None)
-@given(graphs)
-def test_links_that_foretell_links_are_those_of_brute_force(graph):
+@pytest.mark.parametrize("pairs", [5, 10**6])
+@settings(max_examples=8, deadline=None)
+@given(graph=graphs)
+def test_links_that_foretell_links_are_those_of_brute_force(pairs, graph):
     steps = edges(graph)
     links = [(step, end) for step in range(2 * RELATIONS) for end in range(ENTITIES)]
     having = {link: {a for a, b in steps[link[0]] if b == link[1]} for link in links}
@@ -123,7 +124,8 @@ def test_links_that_foretell_links_are_those_of_brute_force(graph):
         if first[1] != then[1] and support >= 2 and support >= 0.3 * len(body):
             known = sum(any(a == entity for a, _ in steps[then[0]]) for entity in body)
             wanted[first[0], first[1], then[0], then[1]] = (support, len(body), support / known)
-    rules = mine_rules(graph, min_support=2, min_confidence=0.3, most=10_000, length=1).rules
+    with patch.object(_rules_constants, "PAIRS", pairs):
+        rules = mine_rules(graph, min_support=2, min_confidence=0.3, most=10_000, length=1).rules
     found = {
         (rule.body[0], rule.names[0], rule.head, rule.names[1]): (rule.support, rule.pairs, rule.pca)
         for rule in rules

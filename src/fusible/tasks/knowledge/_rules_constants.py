@@ -8,6 +8,9 @@ from scipy import sparse
 from fusible.tasks.knowledge._rules_mine import DOUBT, WALKS, Bounds
 from fusible.tasks.knowledge._rules_paths import Paths
 
+PAIRS = 5_000_000
+"""Pairs of links that are counted at a time."""
+
 
 def having(paths: Paths, least: int = 1) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:
     """Who has which link (entities, links), of links (step, entity) that at least so many have, and these."""
@@ -36,19 +39,23 @@ def linked(paths: Paths, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
         found, steps, ends = having(paths, least)
     if not len(steps):
         return np.zeros((0, 4), np.int64), np.zeros((0, 3))
-    both = (found.T @ found).tocoo()
-    first, then, support = both.row, both.col, both.data
-    others = ends[first] != ends[then]  # else it is a rule without a name
-    first, then, support = first[others], then[others], support[others]
-    enough = support >= bounds.support
-    first, then, support = first[enough], then[enough], support[enough]
-    itself = np.asarray(found[ends[then], first]).ravel()
-    body = found.sum(axis=0)[first] - itself
+    turned = found.T.tocsr()
     has = np.stack([np.diff(edge.indptr) > 0 for edge in paths.edges], axis=1).astype(np.int64)
-    told = np.asarray((found.T @ has)[first, steps[then]] - itself * has[ends[then], steps[then]])
-    sure = support >= bounds.confidence * body
-    figures = np.stack([support, body, told], axis=1)[sure].astype(float)
-    rules = np.stack([steps[first], ends[first], steps[then], ends[then]], axis=1)[sure]
+    blocks = np.cumsum(turned @ np.diff(found.indptr)) // PAIRS
+    parts = []
+    for block in np.unique(blocks):
+        rows = np.flatnonzero(blocks == block)
+        both = (turned[rows] @ found).tocoo()
+        enough = (both.data >= bounds.support) & (ends[rows[both.row]] != ends[both.col])  # else it has no name
+        own, then, support = both.row[enough], both.col[enough], both.data[enough]
+        first = rows[own]
+        itself = np.asarray(found[ends[then], first]).ravel()
+        body = np.diff(turned.indptr)[first] - itself
+        told = np.asarray((turned[rows] @ has)[own, steps[then]] - itself * has[ends[then], steps[then]])
+        sure = support >= bounds.confidence * body
+        figures = np.stack([support, body, told], axis=1)[sure].astype(float)
+        parts.append((np.stack([steps[first], ends[first], steps[then], ends[then]], axis=1)[sure], figures))
+    rules, figures = (np.concatenate([part[i] for part in parts]) for i in range(2))
     return _best(rules, figures, paths.relations, bounds.most)
 
 
