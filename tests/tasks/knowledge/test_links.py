@@ -211,6 +211,21 @@ def test_batches_hold_every_triple_both_ways_once():
     assert max(sizes) <= 3 + 2  # whole queries: the last one may go over
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"batch": 0}, "batch = 0"), ({"look": 0}, "look = 0"), ({"penalty": float("nan")}, "penalty = nan")],
+)
+def test_settings_out_of_their_range_are_refused(given, said):
+    with pytest.raises(ConfigError, match=said):
+        LinkSettings(**given)
+
+
+@pytest.mark.parametrize("given", [{"scorers": ()}, {"penalties": ()}])
+def test_nothing_to_try_is_refused(graph, given):
+    with pytest.raises(ConfigError, match="expected one of each"):
+        fit_links(graph, **given)
+
+
 def test_what_cannot_be_learned_from_is_refused(tmp_path, graph):
     with pytest.raises(RegistryError, match="no part of scorers is called 'complx': did you mean complex"):
         fit_links(graph, scorers=("complx",), settings=SETTINGS)

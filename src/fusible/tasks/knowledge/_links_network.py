@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from fusible import registry
+from fusible.errors import ConfigError
 from fusible.propagation._base import Propagation
 from fusible.propagation._edges import Edges
 from fusible.scorers._base import SPREAD, Scorer
@@ -42,6 +43,14 @@ class LinkSettings:
     epochs: int = 100
     look: int = 5
     patience: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("width", "batch", "epochs", "look", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"links: {name} = {getattr(self, name)}, expected a whole number of at least 1")
+        for name in ("rate", "shared_rate", "penalty", "kinds", "smoothing"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"links: {name} = {getattr(self, name)}, expected a number of at least 0")
 
 
 class LinkNetwork(nn.Module):

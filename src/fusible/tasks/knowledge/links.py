@@ -85,6 +85,8 @@ def fit_links(
     """
     if members < 1:
         raise ConfigError(f"links: members = {members}, expected a whole number of at least 1")
+    if not scorers or not penalties:
+        raise ConfigError("links: no scorer or no penalty to try; expected one of each at least")
     held = graph if isinstance(graph, Graph) else read_graph(graph)
     negatives = checked_negatives(graph) if negatives is None else negatives
     if set(held.parts) == {"train"}:
