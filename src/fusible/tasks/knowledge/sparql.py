@@ -17,14 +17,14 @@ from fusible.errors import DataError
 
 _QUIET = re.compile(
     r"""(?P<iri><[^<>"{}|^`\\\x00-\x20]*>)|\#[^\n\r]*|'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""""
-    r"""|'(?:[^'\\\n\r]|\\.)*'|"(?:[^"\\\n\r]|\\.)*"|[?$]\w+""",
+    r"""|'(?:[^'\\\n\r]|\\.)*'|"(?:[^"\\\n\r]|\\.)*"|[?$]\w+|(?P<local>:(?:[\w:-]|%[0-9A-Fa-f]{2}|\\.)+)|\\.""",
     re.DOTALL,
 )
-"""What of a query is no keyword: IRIs, comments, texts, variables."""
+"""What of a query is no keyword: IRIs, comments, texts, variables, local names up to a dot, and escapes in these: of
+":a\\#" no comment begins, and in ":a.b.SERVICE" a lenient parser sees a keyword."""
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _SERVICE = re.compile("service", re.IGNORECASE)
 _UPDATE = re.compile(r"(?<![\w:.-])(INSERT|DELETE|LOAD|CLEAR|CREATE|DROP|COPY|MOVE|ADD)(?![\w:.-])", re.IGNORECASE)
-_LOCAL = re.compile(r":[\w%.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,21 @@ def _name(package: Any, term: Any, namespace: str) -> str | None:
 
 
 def _refuse(query: str) -> None:
-    """Refuse updates and SERVICE wherever a lenient parser might see one: also in `SERVICE:x` and `1SERVICE`."""
+    """Refuse updates and SERVICE wherever a lenient parser might see one: also in `SERVICE:x` and `1SERVICE`.
+
+    Escapes of characters are read both ways, as a part of what they stand in and before all else (as the standard has
+    it), for they may end a text, or begin one.
+    """
     plain = _ESCAPE.sub(lambda found: chr(min(int(found[1] or found[2], 16), 0x10FFFF)), query)
-    rest = _LOCAL.sub(":", _QUIET.sub(" ", plain))
-    if _SERVICE.search(rest):
-        raise DataError("SERVICE is refused: a query is answered from this graph alone; leave it out")
-    update = _UPDATE.search(rest)
-    if update:
-        raise DataError(f"{update[1].upper()} is refused: a query reads only; change a graph by `fusible graph build`")
+    for form in dict.fromkeys((query, plain)):
+        rest = _QUIET.sub(lambda found: ":" if found["local"] else " ", form)
+        if _SERVICE.search(rest):
+            raise DataError(
+                "SERVICE is refused: a query is answered from this graph alone; leave it out, and write a name that "
+                "has the word after a dot as <IRI>"
+            )
+        update = _UPDATE.search(rest)
+        if update:
+            raise DataError(
+                f"{update[1].upper()} is refused: a query only reads; `fusible graph build` changes a graph"
+            )
