@@ -1,6 +1,7 @@
 """Graphs out of documents: every triple once with its places, the same however documents came, whole or not at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from _cases import files
@@ -38,6 +39,17 @@ def test_each_triple_once_with_all_its_places():
     mention = built.store.mentions.to_pylist()[0]
     assert (mention["document"], mention["sentence"], mention["start"]) == ("a", "Ann > likes > Bo", 0)
     assert built.documents == {"added": 3, "changed": 0, "same": 0, "removed": 0, "all": 3}
+
+
+def test_entities_are_called_as_the_extractor_calls_them():
+    class Naming(LineExtractor):
+        def extract(self, texts):
+            return [[replace(one, tail="English\n language") for one in said] for said in super().extract(texts)]
+
+    built = build({"a": "Aida > language > English"}, extractor=Naming())
+    assert triples(built)[0][:3] == ("Aida", "language", "English language")
+    (mention,) = built.store.mentions.to_pylist()
+    assert (mention["tail"], mention["tail_name"], mention["tail_text"]) == (*["English language"] * 2, "English")
 
 
 def test_confidence_counts_sentences_not_copies():

@@ -38,7 +38,7 @@ def assemble(
     else:
         entity, made = {name.name: name.name for name in names}, []
     for end in ("head", "tail"):
-        called = [entity[name] for name in mentions[f"{end}_text"].to_pylist()]
+        called = [entity[name] for name in mentions[f"{end}_name"].to_pylist()]
         place = mentions.schema.get_field_index(end)
         mentions = mentions.set_column(place, MENTIONS.field(end), pa.array(called, pa.large_string()))
     triples, loops = _triples(mentions)
@@ -61,7 +61,7 @@ def names_of(mentions: pa.Table) -> list[Named]:
     places: dict[str, set[str]] = defaultdict(set)
     documents = mentions["document"].to_pylist()
     for end in ("head", "tail"):
-        columns = (mentions[f"{end}_text"].to_pylist(), mentions[f"{end}_type"].to_pylist())
+        columns = (mentions[f"{end}_name"].to_pylist(), mentions[f"{end}_type"].to_pylist())
         for name, type_, document in zip(*columns, documents, strict=True):
             count[name] += 1
             types[name][type_] += 1

@@ -26,9 +26,11 @@ MENTIONS = pa.schema(
     [
         *((name, _TEXT) for name in ("head", "relation", "tail", "document", "sentence")),
         *((name, _PLACE) for name in ("start", "end")),
+        ("head_name", _TEXT),
         ("head_text", _TEXT),
         *((name, _PLACE) for name in ("head_start", "head_end")),
         ("head_type", _TEXT),
+        ("tail_name", _TEXT),
         ("tail_text", _TEXT),
         *((name, _PLACE) for name in ("tail_start", "tail_end")),
         ("tail_type", _TEXT),
@@ -36,7 +38,11 @@ MENTIONS = pa.schema(
         ("extractor", _TEXT),
     ]
 )
-"""Each place where a triple is said: the sentence, and [start, end) of sentence, head and tail in the document."""
+"""Each place where a triple is said: the sentence, and [start, end) of sentence, head and tail in the document.
+
+`head` is the entity, `head_name` what the extractor calls it before names are put together, `head_text` the words of
+the text; so of the tail.
+"""
 ENTITIES = pa.schema([("entity", _TEXT), ("type", _TEXT), ("aliases", pa.large_list(_TEXT)), ("count", _PLACE)])
 """Each entity once: its type, other names, and how often it stands at an end of a mention."""
 MERGES = pa.schema([("name", _TEXT), ("other", _TEXT), ("rule", _TEXT), ("score", _SHARE), ("entity", _TEXT)])

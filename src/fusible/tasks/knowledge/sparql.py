@@ -96,6 +96,4 @@ def _refuse(query: str) -> None:
             )
         update = _UPDATE.search(rest)
         if update:
-            raise DataError(
-                f"{update[1].upper()} is refused: a query only reads; `fusible graph build` changes a graph"
-            )
+            raise DataError(f"{update[1].upper()} is refused: a query only reads; see `fusible graph build`")
