@@ -143,8 +143,8 @@ def known(name: str, names: Sequence[str]) -> str:
     return name
 
 
-def near_names(name: str, names: Sequence[str]) -> str:
-    """Say which names are meant perhaps.
+def near_names(name: str, names: Sequence[str], what: str = "columns") -> str:
+    """Say which names are meant perhaps; `what` they are the names of.
 
     >>> near_names("prise", ["price", "area"])
     "did you mean 'price'?"
@@ -153,4 +153,4 @@ def near_names(name: str, names: Sequence[str]) -> str:
     if near:
         return f"did you mean {' or '.join(map(repr, near))}?"
     shown = ", ".join(map(repr, names[:12]))
-    return f"columns are {shown}{' …' if len(names) > 12 else ''}"
+    return f"{what} are {shown}{' …' if len(names) > 12 else ''}"

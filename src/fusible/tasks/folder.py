@@ -69,8 +69,9 @@ def store(folder: Path, config: Mapping[str, Any], packed: pack.Packed, card: st
     """Write a folder of plain files, whole or not at all."""
     from safetensors.torch import save_file
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    whole = folder.resolve()  # "." and links have no name of their own
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{whole.name}-", dir=whole.parent))
     try:
         beside.chmod(0o755)
         (beside / "config.yaml").write_text(
@@ -82,7 +83,7 @@ def store(folder: Path, config: Mapping[str, Any], packed: pack.Packed, card: st
                 (beside / kind).mkdir(exist_ok=True)
                 (beside / kind / f"{name}.{suffix}").write_text(text, "utf-8")
         (beside / "README.md").write_text(card, "utf-8")
-        replace(beside, folder)
+        replace(beside, whole)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -91,13 +92,13 @@ def store(folder: Path, config: Mapping[str, Any], packed: pack.Packed, card: st
 
 def check_model(folder: Path) -> Path:
     """Refuse a place that holds something else than a model; the place itself otherwise."""
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: expected a folder to write the model to, got a file; choose another path")
-    if folder.is_dir():
-        found = {path.name for path in folder.iterdir()}
-        if found and (not found >= REQUIRED or found - HELD):
-            raise DataError(f"{folder}: expected a new path, an empty folder or a model folder, got other files")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise DataError(f"{folder}: expected a folder to write the model to, got a file; choose another path")
+        if folder.is_dir():
+            found = {path.name for path in folder.iterdir()}
+            if found and (not found >= REQUIRED or found - HELD):
+                raise DataError(f"{folder}: expected a new path, an empty folder or a model folder, got other files")
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another path") from None

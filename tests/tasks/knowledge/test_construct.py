@@ -150,10 +150,25 @@ def test_other_folders_are_not_overwritten(tmp_path):
         build({"a": "A > r > B"}, tmp_path / "g", remove=["a"])
 
 
+def test_the_folder_may_be_where_one_stands_or_a_link(tmp_path, monkeypatch):
+    (tmp_path / "g").mkdir()
+    (tmp_path / "link").symlink_to("g")
+    monkeypatch.chdir(tmp_path / "g")
+    build({"a": "A > r > B"}, ".")
+    build({"b": "B > r > C"}, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert read_store(tmp_path / "g").documents["document"].to_pylist() == ["a", "b"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g", "link"]
+    with pytest.raises(DataError, match="cannot be written"):
+        build({"a": "A > r > B"}, tmp_path / ("x" * 300))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("graph.json", b"{", "damaged, expected JSON"),
+        ("graph.json", b"[]", "damaged, expected JSON"),
+        ("graph.json", b'{"format": 1, "apart": 5}', "expected a list of names as 'apart'"),
         ("graph.json", b'{"format": 99}', "format 99 is newer"),
         ("graph.json", b'{"format": "x"}', "expected a whole number"),
         ("triples.parquet", b"PAR1", "damaged"),
@@ -180,6 +195,8 @@ def test_what_is_shown_of_an_entity():
     assert [place["document"] for place in triple["said"]] == ["a", "b"]
     with pytest.raises(DataError, match="no entity 'Anm' in this graph: did you mean 'Ann'"):
         show_entity(built.store, "Anm")
+    with pytest.raises(DataError, match="no entity 'x' in this graph: entities are 'Ann', 'ann'"):
+        show_entity(built.store, "x")
 
 
 def test_results_are_plain(tmp_path):

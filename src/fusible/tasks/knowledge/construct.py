@@ -139,7 +139,8 @@ class _Plan:
         known = {row["document"]: row["hash"] for row in rows}
         for name in remove:
             if name not in known:
-                raise DataError(f"graph build: no document {name!r} to remove; {near_names(name, list(known))}")
+                hint = near_names(name, list(known), "documents") if known else "the graph has none"
+                raise DataError(f"graph build: no document {name!r} to remove; {hint}")
         told = {document.id: document for document in documents}
         both = sorted(set(remove) & set(told))
         if both:

@@ -73,14 +73,18 @@ class GraphStore:
     def save(self, folder: str | Path) -> Path:
         """Write the folder beside its place, then rename it there; an older graph is replaced."""
         place = check_store(Path(folder))
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.absolute().parent))
+        whole = place.resolve()  # "." and links have no name of their own
+        try:
+            beside = Path(tempfile.mkdtemp(prefix=f".{whole.name}-", dir=whole.parent))
+        except OSError as error:
+            raise DataError(f"{place}: cannot be written ({error.strerror}); choose another path") from None
         try:
             beside.chmod(0o755)
             for name in TABLES:
                 pq.write_table(getattr(self, name), beside / f"{name}.parquet", compression="zstd")
             text = json.dumps({"format": FORMAT, **self.info}, ensure_ascii=False, indent=1)
             (beside / INFO).write_text(text + "\n", "utf-8")
-            replace(beside, place)
+            replace(beside, whole)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
@@ -89,13 +93,13 @@ class GraphStore:
 
 def check_store(folder: Path) -> Path:
     """Refuse a place that holds something else than a stored graph; the place itself otherwise."""
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: expected a folder to write the graph to, got a file; choose another path")
-    if folder.is_dir():
-        found = {path.name for path in folder.iterdir()}
-        if found and (INFO not in found or found - HELD):
-            raise DataError(f"{folder}: expected a new path, an empty folder or a stored graph, got other files")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise DataError(f"{folder}: expected a folder to write the graph to, got a file; choose another path")
+        if folder.is_dir():
+            found = {path.name for path in folder.iterdir()}
+            if found and (INFO not in found or found - HELD):
+                raise DataError(f"{folder}: expected a new path, an empty folder or a stored graph, got other files")
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another path") from None
@@ -111,17 +115,21 @@ def read_store(folder: str | Path) -> GraphStore:
 
 def _info(place: Path) -> dict[str, Any]:
     path = place / INFO
-    if not path.is_file():
+    if not path.is_file() or path.is_symlink():
         raise ModelFormatError(f"{place}: expected a graph written by `fusible graph build`, found no {INFO}")
     try:
         info = json.loads(path.read_text("utf-8"))
         version = info.pop("format")
-    except (ValueError, KeyError, AttributeError, RecursionError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise ModelFormatError(f"{path}: damaged, expected JSON with a `format`; build the graph again") from None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModelFormatError(f"{path}: format {version!r}, expected a whole number; build the graph again")
     if version > FORMAT:
         raise ModelFormatError(f"{path}: format {version} is newer than {FORMAT}; upgrade fusible")
+    for name in ("extractors", "apart"):
+        held = info.get(name, [])
+        if not isinstance(held, list) or not all(isinstance(one, str) for one in held):
+            raise ModelFormatError(f"{path}: damaged, expected a list of names as {name!r}; build the graph again")
     return dict(info)
 
 

@@ -62,7 +62,9 @@ def _row(entities: pa.Table, name: str) -> dict[str, Any]:
     lower = {one.casefold(): one for one in known}
     if name.casefold() in lower:
         return _row(entities, lower[name.casefold()])
-    raise DataError(f"no entity {name!r} in this graph: {near_names(name, known)}")
+    raise DataError(
+        f"no entity {name!r} in this graph: {near_names(name, known, 'entities') if known else 'it has none'}"
+    )
 
 
 def _names(rows: list[dict[str, Any]]) -> Iterator[str]:
