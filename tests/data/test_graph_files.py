@@ -96,12 +96,12 @@ def test_a_split_is_kept_in_parquet(tmp_path):
         ("a.nt", b'<a:a> <a:b> "x .\n', "a.nt, line 1: malformed"),
         ("a.nt", b"<a:a> <a:b> <a:c> .\n<a:a> <a:b> \"\xff\" .\n", "a.nt, line 2: malformed: .*UTF-8"),
         ("a.ttl", b"@prefix : <a:> .\n:a :b c .\n", "a.ttl, line 2: malformed"),
-        ("a.nt", b'<a:a> <a:b> "" .\n', "triple 1 has no tail"),
+        ("a.nt", b'<a:a> <a:b> "" .\n', "a.nt: triple 1 has no tail"),
         ("a.graphml", b"<graphml>\n<graph", "a.graphml, line 2: no XML"),
         ("a.graphml", b"<x/>", "not GraphML"),
         ("a.parquet", b"PAR1", "not a graph"),
         ("a.tsv", b"a\tb\tc\na\tb\n", "a.tsv, line 2: 2 columns"),
-        ("a.tsv", b"a\tb\tc\na\t\tc\n", "triple 2 has no relation"),
+        ("a.tsv", b"a\tb\tc\na\t\tc\n", "a.tsv: triple 2 has no relation"),
         ("a.tsv", b"\xff\xfe\tb\tc\n", "a.tsv: not a graph"),
     ],
 )  # fmt: skip
@@ -164,3 +164,23 @@ def test_places_that_cannot_be_written(tmp_path, path, error, said):
     with pytest.raises(error, match=said):
         write_graph(graph_of([("a", "r", "b")]), tmp_path / path)
     assert list(itertools.chain(files(tmp_path))) == ["full/mine"]
+
+
+def test_graphml_nodes_without_a_name_of_their_own(tmp_path):
+    nx = pytest.importorskip("networkx")
+    whole = nx.MultiGraph()
+    whole.add_node("1", name="Ann")
+    whole.add_node("2", name="Ann")
+    whole.add_node("3", name="")
+    whole.add_edges_from([("1", "2", {"relation": "knows"}), ("2", "3", {"relation": ""})])
+    nx.write_graphml(whole, tmp_path / "g.graphml")
+    told = sorted(named(read_graph(tmp_path / "g.graphml")))
+    assert told == [("Ann (1)", "knows", "Ann (2)"), ("Ann (2)", "linked to", "3")]
+
+
+def test_columns_that_hold_no_names_are_one_line(tmp_path):
+    table = pa.table({"head": [["a"]], "relation": ["r"], "tail": ["b"]})
+    pq.write_table(table, tmp_path / "g.parquet")
+    with pytest.raises(DataError, match="g.parquet: column 'head': expected names, got list") as caught:
+        read_graph(tmp_path / "g.parquet")
+    assert "\n" not in str(caught.value)

@@ -54,7 +54,7 @@ def read_graph(path: Any, namespace: str = NAMESPACE) -> Graph:
     """
     if isinstance(path, str | Path):
         found = read_files(Path(path), check_namespace(namespace))
-        return graph_of(_split(found) if isinstance(found, pa.Table) else found)
+        return graph_of(_split(found) if isinstance(found, pa.Table) else found, str(path))
     table = path if isinstance(path, pa.Table) else pa.Table.from_pandas(path, preserve_index=False)
     return graph_of(_split(table))
 
@@ -69,11 +69,11 @@ def read_triples(path: Any) -> pa.Table:
     """
     if isinstance(path, str | Path):
         found = read_files(Path(path))
-        tables = _split(found) if isinstance(found, pa.Table) else found
+        tables, where = _split(found) if isinstance(found, pa.Table) else found, str(path)
     else:
         table = path if isinstance(path, pa.Table) else pa.Table.from_pandas(path, preserve_index=False)
-        tables = {"train": _columned(table)}
-    coded = _Coded()
+        tables, where = {"train": _columned(table)}, "graph"
+    coded = _Coded(where)
     for given in tables.values():
         coded.take(given)
     entities, relations, places = coded.finish()
@@ -82,9 +82,12 @@ def read_triples(path: Any) -> pa.Table:
     return pa.table(cells, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
 
 
-def graph_of(tables: Mapping[str, pa.Table | Batches]) -> Graph:
-    """Build a graph of tables, or batches, with the columns `head`, `relation`, `tail`, one per part of the split."""
-    coded = _Coded()
+def graph_of(tables: Mapping[str, pa.Table | Batches], where: str = "graph") -> Graph:
+    """Build a graph of tables, or batches, with the columns `head`, `relation`, `tail`, one per part of the split.
+
+    `where` they are from is said of a triple that lacks something.
+    """
+    coded = _Coded(where)
     sizes = [coded.take(given) for given in tables.values()]
     entities, relations, triples = coded.finish()
     kept, parts, problems = _distinct(triples, list(tables), sizes)
@@ -95,8 +98,8 @@ def graph_of(tables: Mapping[str, pa.Table | Batches]) -> Graph:
 class _Coded:
     """Triples as numbers, batch by batch: each name is held once."""
 
-    def __init__(self) -> None:
-        self.rows = 0
+    def __init__(self, where: str) -> None:
+        self.where, self.rows = where, 0
         self.names: dict[str, dict[str, int]] = {name: {} for name in COLUMNS}
         self.codes: dict[str, list[np.ndarray]] = {name: [np.zeros(0, np.int32)] for name in COLUMNS}
 
@@ -108,17 +111,20 @@ class _Coded:
         return self.rows - before
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Code a batch; `DataError` with the row for a triple that lacks something."""
+        """Code a batch; `DataError` with the row for a triple that lacks something, or whose names are no texts."""
         for name, known in self.names.items():
             cells = batch.column(name)
-            if not pa.types.is_dictionary(cells.type):
-                cells = cells.cast(pa.large_string()).dictionary_encode()
-            levels = cells.dictionary.cast(pa.large_string()).to_pylist()
+            try:
+                if not pa.types.is_dictionary(cells.type):
+                    cells = cells.cast(pa.large_string()).dictionary_encode()
+                levels = cells.dictionary.cast(pa.large_string()).to_pylist()
+            except pa.ArrowException:
+                raise DataError(f"{self.where}: column {name!r}: expected names, got {cells.type}") from None
             if cells.null_count or "" in levels:
                 gone = pc.equal(cells.cast(pa.large_string()), "")
                 row = int(np.flatnonzero(pc.fill_null(gone, True).to_numpy(zero_copy_only=False))[0])
                 what = "expected head, relation and tail"
-                raise DataError(f"graph: triple {self.rows + row + 1} has no {name}; {what}")
+                raise DataError(f"{self.where}: triple {self.rows + row + 1} has no {name}; {what}")
             places = np.array([known.setdefault(level, len(known)) for level in levels], np.int32)
             self.codes[name].append(places[cells.indices.to_numpy()])
         self.rows += batch.num_rows

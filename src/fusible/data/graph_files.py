@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,10 @@ def _guarded(
 
 
 def _graphml(path: Path) -> Iterator[pa.RecordBatch]:
-    """Edges of GraphML, undirected ones from source to target; names and relations by attributes, else ids."""
+    """Edges of GraphML, undirected ones from source to target; names and relations by attributes, else ids.
+
+    Nodes that share a name are told apart by their ids.
+    """
     from xml.etree.ElementTree import ParseError
 
     import networkx as nx
@@ -130,10 +134,12 @@ def _graphml(path: Path) -> Iterator[pa.RecordBatch]:
     except (nx.NetworkXError, KeyError, ValueError, OSError) as error:
         raise DataError(f"{path}: not GraphML: {' '.join(str(error).split())[:200]}") from None
     called = {node: _first(data, NAMES, str(node)) for node, data in graph.nodes(data=True)}
+    shared = {name for name, count in Counter(called.values()).items() if count > 1}
+    called |= {node: f"{name} ({node})" for node, name in called.items() if name in shared}
     edges = [(called[one], _first(data, RELATIONS, UNNAMED), called[two]) for one, two, data in graph.edges(data=True)]
     columns = [pa.array(list(column), pa.string()) for column in zip(*edges, strict=True)]
     yield pa.record_batch(columns or [pa.array([], pa.string())] * 3, names=list(COLUMNS))
 
 
 def _first(data: dict[str, Any], names: tuple[str, ...], default: str) -> str:
-    return next((str(data[name]) for name in names if name in data), default)
+    return next((str(data[name]) for name in names if data.get(name) not in (None, "")), default)
