@@ -181,6 +181,6 @@ def test_graphml_nodes_without_a_name_of_their_own(tmp_path):
 def test_columns_that_hold_no_names_are_one_line(tmp_path):
     table = pa.table({"head": [["a"]], "relation": ["r"], "tail": ["b"]})
     pq.write_table(table, tmp_path / "g.parquet")
-    with pytest.raises(DataError, match="g.parquet: column 'head': expected names, got list") as caught:
+    with pytest.raises(DataError, match=r"g\.parquet: column 'head': expected names, got list") as caught:
         read_graph(tmp_path / "g.parquet")
     assert "\n" not in str(caught.value)

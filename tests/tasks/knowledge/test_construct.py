@@ -106,6 +106,19 @@ def test_names_are_put_together_and_taken_apart(tmp_path):
     same(read_store(tmp_path / "g"), build(texts, merge=False, apart=["Hague"]).store)
 
 
+def test_documents_of_another_extractor_and_names_that_no_text_has_are_told(tmp_path):
+    class Other(LineExtractor):
+        name = "lines 2"
+
+    assert build({"a": "A > r > B"}, tmp_path / "g").problems == []
+    assert build({"a": "A > r > B", "b": "B > r > C"}, tmp_path / "g").problems == []
+    for texts in ({"a": "A > r > B"}, {"c": "C > r > D"}):
+        (problem,) = build(texts, tmp_path / "g", extractor=Other()).problems
+        assert problem.message.startswith("2 document(s) stay as lines 1 read them, not lines 2;")
+    (problem,) = build(None, tmp_path / "g", apart=["Cc"]).problems
+    assert problem.message.startswith("no text has the name 'Cc' that is to be left alone; did you mean")
+
+
 def test_a_stored_graph_is_read_as_a_graph(tmp_path):
     build({"a": "A > r > B\nB > s > C"}, tmp_path / "g")
     graph = read_graph(tmp_path / "g")

@@ -121,7 +121,13 @@ def build_graph(
         store.save(place)
     sizes = {"entities": len(store.entities), "triples": len(store.triples), "mentions": len(store.mentions)}
     sizes["relations"] = len(pc.unique(store.triples["relation"]))
-    return Built(store, place, sizes, plan.counts, [*problems, *_silent(none), *odd])
+    odd = [
+        *_silent(none),
+        *_mixed(old, mentions, reader.name, plan, extractor is not None),
+        *_unknown(apart, mentions),
+        *odd,
+    ]
+    return Built(store, place, sizes, plan.counts, [*problems, *odd])
 
 
 @dataclass(slots=True)
@@ -242,3 +248,33 @@ def _silent(names: Sequence[str]) -> list[Problem]:
     shown = ", ".join(map(repr, names[:3]))
     message = f"nothing was read from {len(names)} document(s) ({shown}): none states facts, or none in English"
     return [Problem("silent", "documents", message, count=len(names))]
+
+
+def _mixed(old: GraphStore | None, mentions: pa.Table, reader: str, plan: _Plan, chosen: bool) -> list[Problem]:
+    """Documents that another extractor has read: they are not read again, also where one is asked for."""
+    if old is None or not (plan.fresh or (chosen and plan.counts["same"])):
+        return []
+    others = mentions.filter(
+        pc.and_(
+            pc.not_equal(mentions["extractor"], reader),
+            pc.is_in(mentions["document"], value_set=pa.array(list(plan.kept), pa.large_string())),
+        )
+    )
+    count = len(pc.unique(others["document"]))
+    if not count:
+        return []
+    names = ", ".join(sorted(pc.unique(others["extractor"]).to_pylist()))
+    message = f"{count} document(s) stay as {names} read them, not {reader}; build a new graph to read all alike"
+    return [Problem("mixed", "documents", message, count=count)]
+
+
+def _unknown(apart: Collection[str], mentions: pa.Table) -> list[Problem]:
+    """Names to leave alone that no text has."""
+    known = {name for end in ("head", "tail") for name in pc.unique(mentions[f"{end}_name"]).to_pylist()}
+    lost = sorted(set(apart) - known)
+    if not lost:
+        return []
+    message = (
+        f"no text has the name {lost[0]!r} that is to be left alone; {near_names(lost[0], sorted(known), 'names')}"
+    )
+    return [Problem("unknown", "names", message, count=len(lost))]
