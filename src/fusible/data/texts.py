@@ -73,7 +73,9 @@ def read_texts(source: Any, *, text: str | None = None, id: str | None = None) -
         place = Path(source)
         if not place.exists():
             raise DataError(f"{place}: no such file or folder; expected a text, a folder of .txt files, or a table")
-        files = sorted(place.rglob(f"*{ENDING}")) if place.is_dir() else []
+        files = sorted(path for path in place.rglob("*") if path.suffix.lower() == ENDING) if place.is_dir() else []
+        if place.is_dir() and not any(place.iterdir()):
+            raise DataError(f"{place}: the folder is empty; expected {ENDING} files, or a table")
         if files or (place.is_file() and not kind_of(place)):
             lost = next((name for name, given in (("--text", text), ("--id", id)) if given), None)
             if lost:
@@ -89,9 +91,11 @@ def _text(value: Any, where: str) -> str:
 
 
 def _read(path: Path) -> str:
-    data = path.read_bytes()
     try:
+        data = path.read_bytes()
         found = data.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the file and its rights") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: no UTF-8 text: byte {error.start} is none; save it as UTF-8") from None
     if "\0" in found:

@@ -48,9 +48,11 @@ def read_pairs(source: Any, *, part: str = "train") -> dict[str, list[Pair]]:
     if name is None or TRIPLES not in table.column_names:
         missing = "text" if name is None else TRIPLES
         raise DataError(f"{where}: no column {missing!r}; expected text (or texts) and triples: {table.column_names}")
+    named = f"{where}: row "
     cells = zip(table.column(name).to_pylist(), table.column(TRIPLES).to_pylist(), strict=True)
     pairs = [
-        Pair(_texts(texts), _triples(triples, f"{where}: row {row + 1}")) for row, (texts, triples) in enumerate(cells)
+        Pair(_texts(texts, f"{named}{row}"), _triples(triples, f"{named}{row}"))
+        for row, (texts, triples) in enumerate(cells, start=1)
     ]
     if "split" not in table.column_names:
         return {part: pairs}
@@ -140,14 +142,16 @@ def _table(source: Any) -> pa.Table:
         raise DataError(f"{path}: expected a JSON list of objects with text and triples: {said}") from None
 
 
-def _texts(cell: Any) -> tuple[str, ...]:
+def _texts(cell: Any, where: str) -> tuple[str, ...]:
     """Texts of a cell: none, one, or several; a list may be written as JSON."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
             cell = json.loads(cell)
         except ValueError:
             return (cell,)
-    texts = [cell] if isinstance(cell, str) else list(cell or ())
+    texts = [cell] if isinstance(cell, str) else [] if cell is None else cell
+    if not isinstance(texts, list):
+        raise DataError(f"{where}: expected a text, or a list of texts, got {str(cell)[:80]!r}")
     return tuple(text for text in texts if isinstance(text, str) and text.strip())
 
 
@@ -158,6 +162,8 @@ def _triples(cell: Any, where: str) -> tuple[Triple, ...]:
             cell = json.loads(cell or "[]")
         except ValueError as error:
             raise DataError(f"{expected} as JSON: {error}") from None
+    if not isinstance(cell, list | None):
+        raise DataError(f"{expected}, got {str(cell)[:80]!r}")
     found = []
     for one in cell or ():
         parts: Any = [one.get(name) for name in ("head", "relation", "tail")] if isinstance(one, Mapping) else one
