@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusible.tasks.knowledge import aliases
 from fusible.tasks.knowledge._alias_names import Named, differ, key_of
 from fusible.tasks.knowledge._alias_rules import near
 from fusible.tasks.knowledge.aliases import merge_names
@@ -121,3 +122,14 @@ def test_blocks_of_signs_find_nearly_all_near_pairs(rng):
     assert set(found) <= set(exact)
     assert len(found) >= 0.9 * len(exact) > 200
     assert all(abs(found[pair] - exact[pair]) < 1e-5 for pair in found)
+
+
+def test_many_spellings_of_one_name_are_not_compared_all_with_all(monkeypatch):
+    spelled = ["".join(c.upper() if bits >> i & 1 else c for i, c in enumerate("alexandria")) for bits in range(1, 401)]
+    calls = []
+    whole = aliases.differ
+    monkeypatch.setattr(aliases, "differ", lambda one, other: calls.append(1) or whole(one, other))
+    entity, made = merge_names([Named(name, "GPE", 1, frozenset({"a"})) for name in spelled])
+    assert len(set(entity.values())) == 1
+    assert len(made) == 399
+    assert len(calls) < 2000

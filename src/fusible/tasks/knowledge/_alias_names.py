@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fusible.tasks.knowledge._words import words
 
@@ -64,6 +65,7 @@ class Named:
         return CLASSES.get(self.type, self.type.lower())
 
 
+@lru_cache(maxsize=1 << 16)
 def key_of(name: str) -> str:
     """What spellings of one name have in common: case, accents, articles, underscores, punctuation are taken away.
 
@@ -92,11 +94,17 @@ def firm(key: str) -> str:
     return " ".join(words)
 
 
+@lru_cache(maxsize=1 << 16)
 def marks(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What two names must both have to be one: numbers, words such as "north", single letters."""
     key = key_of(name)
     telling = sorted(word for word in key.split() if word in APART or (len(word) == 1 and word.isalpha()))
     return tuple(sorted(_NUMBER.findall(key))), tuple(telling)
+
+
+def telling(name: Named) -> tuple[object, ...]:
+    """All of a name that `differ` looks at: names that have the same differ from the same others."""
+    return name.kind, name.name.islower(), bool(ACRONYM.fullmatch(name.name)), marks(name.name)
 
 
 def differ(one: Named, other: Named) -> bool:

@@ -45,10 +45,21 @@ def spellings(names: Sequence[Named]) -> Iterator[Merge]:
     """Names that differ in case, articles, accents, punctuation; companies, also in the legal form."""
     for rule, key, score in (("spelling", key_of, 1.0), ("legal form", lambda name: firm(key_of(name)), 0.95)):
         for block in _blocks((key(name.name), name) for name in names if rule == "spelling" or _maybe_firm(name)):
-            first = max(block, key=lambda n: (n.count, n.name))
-            for one, other in combinations(sorted(block, key=lambda n: n.name), 2):
-                if (first in (one, other) or len(block) <= BLOCK) and not differ(one, other):
+            for one, other in _pairs(block):
+                if not differ(one, other):
                     yield Merge(one.name, other.name, rule, score)
+
+
+def _pairs(block: Sequence[Named]) -> Iterator[tuple[Named, Named]]:
+    """All pairs of a block; of a large one those with its most frequent name."""
+    ordered = sorted(block, key=lambda n: n.name)
+    if len(block) <= BLOCK:
+        yield from combinations(ordered, 2)
+        return
+    first = max(block, key=lambda n: (n.count, n.name))
+    at = ordered.index(first)
+    yield from ((one, first) for one in ordered[:at])
+    yield from ((first, other) for other in ordered[at + 1 :])
 
 
 def _maybe_firm(name: Named) -> bool:
@@ -87,14 +98,15 @@ def _initials(name: str) -> set[str]:
 def surnames(names: Sequence[Named]) -> Iterator[Merge]:
     """As "Curie" and "Marie Curie": where one full name alone ends so, and all documents of the short one have it."""
     people = [name for name in names if name.kind == "person"]
-    full: dict[str, list[Named]] = defaultdict(list)
+    full: dict[str, dict[str, list[Named]]] = defaultdict(dict)
     for name in people:
         words = key_of(name.name).split()
         if len(words) > 1:
-            full[words[-1]].append(name)
+            full[words[-1]].setdefault(key_of(name.name), []).append(name)
     for name in people:
-        found = full.get(key_of(name.name), [])
-        if len({key_of(other.name) for other in found}) == 1 and name.documents <= found[0].documents:
+        alike = full.get(key_of(name.name), {})
+        found = next(iter(alike.values()), [])
+        if len(alike) == 1 and name.documents <= found[0].documents:
             yield Merge(name.name, found[0].name, "surname", 0.9)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
-from fusible.tasks.knowledge._alias_names import Named, differ, key_of
+from fusible.tasks.knowledge._alias_names import Named, differ, key_of, telling
 from fusible.tasks.knowledge._alias_rules import Encode, Merge, acronyms, meanings, mistakes, spellings, surnames
 
 
@@ -26,12 +27,19 @@ def merge_names(
     free = sorted((name for name in names if name.name not in set(apart)), key=lambda name: name.name)
     rules = [spellings(free), acronyms(free), surnames(free), mistakes(free)]
     found = chain(*rules, meanings(free, encode) if encode is not None else ())
-    groups: dict[str, list[Named]] = {name.name: [name] for name in names}
+    groups = {name.name: _Group([name], {telling(name): name}) for name in names}
     made = [merge for merge in _best_first(found) if _join(groups, merge)]
-    entities = {}
-    for name, group in groups.items():
-        entities[name] = min(group, key=_calling).name
-    return entities, made
+    distinct = {id(group): group for group in groups.values()}
+    called = {place: min(group.names, key=_calling).name for place, group in distinct.items()}
+    return {name: called[id(group)] for name, group in groups.items()}, made
+
+
+@dataclass(slots=True)
+class _Group:
+    """Names of one entity, and of those that differ from the same others one each."""
+
+    names: list[Named]
+    kinds: dict[tuple[object, ...], Named]
 
 
 def _calling(name: Named) -> tuple[int, int, bool, str]:
@@ -47,14 +55,17 @@ def _best_first(merges: Iterable[Merge]) -> list[Merge]:
     return [merge for _, merge in sorted(best.items(), key=lambda item: (-item[1].score, item[0]))]
 
 
-def _join(groups: dict[str, list[Named]], merge: Merge) -> bool:
+def _join(groups: dict[str, _Group], merge: Merge) -> bool:
     """Put two groups together where no two of their names differ; whether that was so."""
     one, other = groups[merge.name], groups[merge.other]
     if one is other:
         return False
-    if any(differ(a, b) for a in one for b in other):
+    if any(differ(a, b) for a in one.kinds.values() for b in other.kinds.values()):
         return False
-    one.extend(other)
-    for name in other:
+    if len(one.names) < len(other.names):
+        one, other = other, one
+    one.names.extend(other.names)
+    one.kinds |= other.kinds
+    for name in other.names:
         groups[name.name] = one
     return True
