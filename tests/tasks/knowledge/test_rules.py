@@ -241,3 +241,20 @@ def test_loops_and_relations_of_the_test_part_alone_give_no_rules():
     assert rules.explain("a", "s", "b") == []
     with patch.object(_rules_mine, "DENSE", 0), patch.object(_rules_paths, "DENSE", 0):
         assert len(mine_rules(graph, min_support=1, min_confidence=0)) == 0
+
+
+@pytest.mark.parametrize("dense", [0, 10**7])
+def test_paths_from_a_few_entities_are_those_from_all(dense, monkeypatch):
+    """However they are counted: from a few starts, where bodies share their beginnings, or as sparse matrices."""
+    monkeypatch.setattr(_rules_paths, "DENSE", dense)
+    triples = np.unique(np.random.default_rng(3).integers(0, (7, 2, 7), (40, 3)), axis=0)
+    paths = _rules_paths.Paths(triples, 7, 2)
+    starts = np.array([0, 2, 3, 6])
+    leading = paths.leading(starts)
+    for length in (3, 1, 2):
+        for body in itertools.product(range(4), repeat=length):
+            wanted = paths.pairs(body, starts).toarray() > 0
+            for cells in (leading(body), paths.cells(body, starts)):
+                found = np.zeros((4, 7), bool)
+                found[cells] = True
+                assert (found == wanted).all()

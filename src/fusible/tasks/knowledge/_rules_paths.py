@@ -7,18 +7,22 @@ A step is a relation (0 … relations - 1) or, after these, its inverse. No path
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy import sparse
 
 Body = tuple[int, ...]
+Cells = tuple[np.ndarray, np.ndarray]
+"""Places of starts, and entities."""
 
 LONGEST = 3
 """Steps of a body, at most."""
 
 DENSE = 20_000_000
 """Cells of all matrices together, at most, so that they are held with their zeros: small products then cost less."""
+FEW = 32
+"""Starts up to which counts are held with their zeros: products of small sparse matrices cost far more."""
 
 
 class Paths:
@@ -30,6 +34,7 @@ class Paths:
         forth = [_matrix(heads[kinds == kind], tails[kinds == kind], entities) for kind in range(relations)]
         self.edges: list[sparse.csr_array] = [*forth, *(edge.T.tocsr() for edge in forth)]
         self.steps = len(self.edges)
+        self._turns: dict[tuple[int, int], np.ndarray] = {}
         self._dense: np.ndarray | None = None
         if entities * entities * self.steps <= DENSE:
             self._dense = np.stack([edge.toarray().astype(np.float32) for edge in self.edges])
@@ -53,13 +58,26 @@ class Paths:
         Walks whose third entity is the start are left out of `two` already; those whose second is the end, and third
         is not the start, are taken away here: from an edge x-y, back and forth from y, but not by x.
         """
-        _, middle, last = (self.edges[step] for step in body)
-        turns = np.asarray(middle.multiply(last.T).sum(axis=1)).ravel()
+        last = self.edges[body[2]]
+        turns = self.turns(body[1], body[2])
         back = self.edges[self.inverse(body[1])][starts].multiply(self.edges[body[2]][starts])
         walks = two @ last - first.multiply(turns[None, :]) + first.multiply(back)
         return without(walks.tocsr(), starts)
 
-    def cells(self, body: Body, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def turns(self, forth: int, back: int) -> np.ndarray:
+        """How many ways (entities,) lead from each entity by one step and by another back to it."""
+        if (forth, back) not in self._turns:
+            if (1 + len(self._turns)) * self.entities > DENSE:
+                self._turns.clear()
+            ways = self.edges[forth].multiply(self.edges[self.inverse(back)])
+            self._turns[forth, back] = np.asarray(ways.sum(axis=1)).ravel()
+        return self._turns[forth, back]
+
+    def leading(self, starts: np.ndarray) -> Callable[[Body], Cells]:
+        """`cells` from the same entities, for one body after the other."""
+        return _Few(self, starts).cells if len(starts) <= FEW else lambda body: self.cells(body, starts)
+
+    def cells(self, body: Body, rows: np.ndarray) -> Cells:
         """Where paths lead from each of the entities `rows`: places in `rows`, and entities."""
         if self._dense is None:
             found = self.pairs(body, rows).tocoo()
@@ -71,7 +89,7 @@ class Paths:
             counts = first @ edges[1]
             counts[own] = 0
         if len(body) == 3:
-            turns = (edges[1] * edges[2].T).sum(axis=1)
+            turns = self.turns(body[1], body[2]).astype(np.float32)
             counts = counts @ edges[2] - first * (turns - edges[1].T[rows] * edges[2][rows])
             counts[own] = 0
         places, ends = np.nonzero(counts)
@@ -132,6 +150,41 @@ class Paths:
         for entity in np.sort(nexts).tolist():
             if entity not in path and entity != end:
                 yield from self._grown((*path, entity), rest[1:], end)
+
+
+class _Few:
+    """Paths from a few entities; bodies that begin alike share what they count. Counts are (entities, starts)."""
+
+    def __init__(self, paths: Paths, starts: np.ndarray) -> None:
+        self._paths, self._starts = paths, starts
+        self._own = starts, np.arange(len(starts))
+        self._held: dict[Body, np.ndarray] = {}
+
+    def cells(self, body: Body) -> Cells:
+        """See `Paths.cells`."""
+        ends, places = np.nonzero(self._counts(body))
+        return places, ends
+
+    def _counts(self, body: Body) -> np.ndarray:
+        if body not in self._held:
+            if len(body) == 1:
+                self._held[body] = self._paths.edges[body[0]][self._starts].toarray().T
+            else:
+                counts = self._paths.edges[self._paths.inverse(body[-1])] @ self._counts(body[:-1])
+                if len(body) == 3:
+                    counts -= self._turned(body)
+                counts[self._own] = 0
+                if len(body) == 3:
+                    return np.asarray(counts)
+                self._held[body] = counts
+        return self._held[body]
+
+    def _turned(self, body: Body) -> np.ndarray:
+        """Walks of three steps that come back to their second entity; see `Paths.third`."""
+        first, middle, last = body
+        turns = self._paths.turns(middle, last)[:, None]
+        by_start = self._counts((self._paths.inverse(middle),)) * self._counts((last,))
+        return np.asarray(self._counts((first,)) * (turns - by_start))
 
 
 def without(counts: sparse.csr_array, columns: np.ndarray) -> sparse.csr_array:

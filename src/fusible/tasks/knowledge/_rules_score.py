@@ -57,8 +57,9 @@ class Scoring:
 
     def _fired(self, step: int, starts: np.ndarray) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], Rule]]:
         """Rules that say anything, and the cells (starts, entities) that they say it of."""
+        cells = self.paths.leading(starts)
         for body, rule in self.chains.get(step, ()):
-            yield self.paths.cells(body, starts), rule
+            yield cells(body), rule
         for rule in self.named.get(step, ()):
             assert rule.names is not None
             rows = np.flatnonzero(np.isin(starts, self._having(rule)) & (starts != rule.names[1]))
