@@ -188,7 +188,9 @@ def _print_fit(result: Recommendations) -> None:
     from rich.console import Console
 
     console = Console()
-    console.print(", ".join(f"{name}: {column}" for name, column in result.columns.items()), highlight=False)
+    console.print(
+        ", ".join(f"{name}: {column}" for name, column in result.columns.items()), highlight=False, markup=False
+    )
     console.print(", ".join(f"{count:,} {what}" for what, count in result.sizes.items()), highlight=False)
     _print_rows(result.rows, result.chosen)
     for name, apart in result.differences.items():

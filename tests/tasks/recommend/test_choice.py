@@ -24,6 +24,7 @@ FILMS = pd.DataFrame(
         ("year >= 1990", [0]),
         ("year >= 1990 and genre contains Comedy", [0]),
         ("genre contains 'comedy'", [0, 1]),
+        ("genre != 'what contains Comedy' and genre contains comedy", [0, 1]),
         ("genre = 'Drama' or year = '1995'", [0, 2]),
         ("not genre contains Drama", [1]),
         ('"it\'s odd" between 2 and 4', [1, 3]),
@@ -52,6 +53,11 @@ def test_conditions(where, rows):
 def test_nothing_else_than_a_condition_is_read(where, said):
     with pytest.raises(ConfigError, match=said):
         matching(FILMS, where)
+
+
+def test_columns_that_differ_by_capitals_are_said():
+    with pytest.raises(ConfigError, match="columns of items differ from 'Year' by capitals alone"):
+        matching(FILMS.assign(Year="1"), "year > 3")
 
 
 def test_diversity_takes_unlike_items_first():

@@ -47,6 +47,8 @@ def test_rows_without_names_or_ratings_are_said():
 def test_ratings_below_the_least_do_not_count():
     frame = pd.DataFrame({"user": ["a", "a"], "item": ["x", "y"], "rating": [2, 4]})
     assert read_ratings(frame, least=3).items == ("y",)
+    with pytest.raises(DataError, match="no row names both a user and an item and has a rating of at least 9"):
+        read_ratings(frame, least=9)
     with pytest.raises(SchemaError, match="needs a column of ratings"):
         read_ratings(frame.drop(columns="rating"), least=3)
 
@@ -72,7 +74,7 @@ def test_no_tags_where_none_are_wanted():
     [
         (lambda t: t.assign(film_id=[None, *t.film_id[1:]]), DataError, "row 0 has no 'film_id'"),
         (lambda t: t.assign(film_id=["s1", *t.film_id[1:]]), DataError, "'s1' stands in two rows"),
-        (lambda t: t.rename(columns={"film_id": "film"}), SchemaError, "no column 'film_id'"),
+        (lambda t: t.rename(columns={"film_id": "film"}), SchemaError, "no column 'film_id'.* say --item-id NAME"),
     ],
 )
 def test_a_table_of_items_names_each_once(change, error, said):

@@ -71,7 +71,7 @@ def test_a_wish_is_ranked_by_words(model):
     found = model.recommend(wish="astronauts on a star ship", k=5, popularity=0.0)
     assert kinds(found) == "sssss"
     assert found["reasons"][0][0]["kind"] == "wish"
-    personal = model.recommend("u3", wish="rose or rocket", k=3)
+    personal = model.recommend("u3", wish="lovers or astronauts", k=3)
     assert len(personal) == 3
 
 
@@ -83,6 +83,24 @@ def test_terms_are_the_score(model):
     rows = np.setdiff1d(np.flatnonzero(model.parts.warm), asked.had.indices)
     told = np.array([sum(values.sum() for values in why.terms(asked, int(row)).values()) for row in rows])
     np.testing.assert_allclose(told - told[0], scores[rows] - scores[rows][0], atol=2e-4)
+
+
+@pytest.mark.parametrize("user", [None, "u3"])
+def test_reasons_of_a_wish_add_up(model, user):
+    """Shares are of all that speaks for an item: the wish, popularity, and what is said for the user."""
+    found = model.recommend(user, wish="a rose and tears", k=17, reasons=20, popularity=1.0)
+    added = [sum(one["adds"] for one in said) for said in found["reasons"]]
+    assert all(sum(one["share"] for one in said) <= 1 + 1e-3 for said in found["reasons"])
+    assert len({one["kind"] for one in found["reasons"][0]}) > 1
+    if user is None:  # nothing counts against the first ones, and what is 5 % at least is told
+        np.testing.assert_allclose(added[0], found["score"][0], rtol=0.05)
+
+
+def test_numbers_name_users_and_items():
+    held = fusible.fit_recommender(
+        pd.DataFrame([{"user": u, "item": 10 * i} for u in range(6) for i in range(u % 3, u % 3 + 4)]), factors=False
+    ).model
+    assert held.recommend(3, k=1, deny=[np.int64(10)])["item"].equals(held.recommend("3", k=1, deny=["10"])["item"])
 
 
 def test_reasons_of_new_items_name_what_they_share(model):
@@ -133,7 +151,14 @@ def test_diversity_shows_other_kinds(model):
         ({"wish": "  "}, "wish: empty"),
         ({"user": "u1", "k": 0}, "k = 0"),
         ({"about": {"job": "king"}}, "nobody of the ratings has it"),
-        ({"user": "u1", "diversity": 2.0}, "diversity 2: expected a number from 0 to 1"),
+        ({"user": "u1", "diversity": 2.0}, "diversity 2.0: expected a number from 0 to 1"),
+        ({"user": "u1", "diversity": "1"}, "diversity '1': expected a number"),
+        ({"user": "u1", "k": 2.5}, "k = 2.5, expected a whole number"),
+        ({"user": "u1", "allow": "s1"}, r"allow is one text, expected a list of items: \['s1'\]"),
+        ({"history": "s1"}, "history is one text"),
+        ({"wish": "a rose", "popularity": float("nan")}, "popularity nan: expected a number of at least 0"),
+        ({"wish": "qqq zzz"}, "wish: none of its words is known"),
+        ({"wish": 5}, "wish: empty"),
     ],
 )
 def test_wrong_questions_are_one_line(model, arguments, said):
@@ -211,3 +236,18 @@ def test_the_same_seed_gives_the_same(fitted):
     np.testing.assert_array_equal(
         again.model.scores(again.model.asked("u5")), fitted.model.scores(fitted.model.asked("u5"))
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "error", "said"),
+    [
+        (1.0, ConfigError, "cold = 1.0, expected a share"),
+        (-0.5, ConfigError, "cold = -0.5, expected a share"),
+        (float("nan"), ConfigError, "cold = nan, expected a share"),
+        (0.01, DataError, "a share of 0.01 leaves 0 of 18 items to be found"),
+    ],
+)
+def test_a_share_of_new_items_leaves_some_of_both(share, error, said):
+    films = _liked.films()[["film_id", "year"]]
+    with pytest.raises(error, match=said):
+        fusible.fit_recommender(_liked.ratings(), items=films, item="film_id", factors=False, cold=share)

@@ -57,11 +57,10 @@ class Als:
         """Scores (users, items) by each user's history."""
         return np.asarray(self._solved(had, self._sums(had)) @ self.items.T)
 
-    def terms(self, had: csr_matrix) -> np.ndarray:
-        """What each item that one user (1, items) had adds to the score of every item: (had, items)."""
+    def terms(self, had: csr_matrix, item: int) -> np.ndarray:
+        """What each item that one user (1, items) had adds to the score of an item: (had,)."""
         own = self.settings.confidence * self.items[had.indices]
-        repeated = csr_matrix(np.repeat(np.asarray(had.todense()), len(own), axis=0))
-        return np.asarray(self._solved(repeated, own) @ self.items.T)
+        return np.asarray(own @ self._solved(had, self.items[[item]].astype(np.float64))[0])
 
     def _sums(self, had: csr_matrix) -> np.ndarray:
         return np.asarray(self.settings.confidence * (had @ self.items))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fusible.errors import DataError
 from fusible.evaluation.links import summary
 from fusible.evaluation.recommendation import VALID, cold_items, drawn, per_user, split_by_user
 from fusible.tasks.recommend._choose import Chooser
@@ -39,6 +40,11 @@ def measure_cold(
     valid = split_by_user(ratings.user[warm_rows], seed) == VALID
     train, other = ratings.matrix(warm_rows[~valid]), ratings.matrix(warm_rows[valid])
     wanted = ratings.matrix(np.flatnonzero(cold[ratings.item]))
+    if not wanted.nnz or not train.nnz or not other.nnz:
+        raise DataError(
+            f"cold: a share of {share:g} leaves {int(cold.sum())} of {len(cold)} items to be found and "
+            f"{train.nnz} interactions to learn from; expected some of both, and some for validation"
+        )
     judged = drawn(np.flatnonzero(np.diff(wanted.indptr)), seed)
     asked = drawn(np.flatnonzero(np.diff(other.indptr)), seed)
     relevant = np.asarray(wanted[judged].toarray() > 0)

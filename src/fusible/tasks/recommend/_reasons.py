@@ -39,6 +39,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Wished:
+    """What a wish adds to the score of every item (items,): its `words`, and `popular`; `likeness` are cosines.
+
+    `scale` is what scores of the one who wishes are multiplied by beside these.
+    """
+
+    words: np.ndarray
+    popular: np.ndarray
+    likeness: np.ndarray
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One part of a score: its `kind` (`together`, `popular`, `users`, `wish` or a view), what it adds, and words.
 
@@ -50,11 +63,6 @@ class Reason:
     share: float
     text: str
     because: tuple[str, ...] = ()
-
-    @classmethod
-    def wish(cls, likeness: float) -> Reason:
-        """That an item's words are like a wish."""
-        return cls(WISH, float(likeness), 1.0, f"its words are like the wish (cosine {likeness:.2f})")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -73,14 +81,26 @@ class Reasons:
     kernels: Mapping[str, np.ndarray]
     _last: tuple[Asked, dict[str, np.ndarray]] | None = field(default=None, init=False)
 
-    def of(self, asked: Asked, item: int, most: int = 3) -> list[Reason]:
+    def of(self, asked: Asked | None, item: int, most: int = 3, wished: Wished | None = None) -> list[Reason]:
         """The greatest reasons for one item; those that count against it are left out."""
-        terms = self.terms(asked, item)
+        terms = {} if asked is None else self.terms(asked, item)
+        if wished is not None:
+            terms = {kind: wished.scale * values for kind, values in terms.items()}
+            terms[WISH] = wished.words[[item]]
+            terms[POPULAR] = np.append(terms.get(POPULAR, np.zeros(0)), wished.popular[item])
         added = {kind: float(values.sum()) for kind, values in terms.items()}
         whole = sum(value for value in added.values() if value > 0)
         kinds = sorted((kind for kind, value in added.items() if value > 0), key=lambda kind: -added[kind])[:most]
         kinds = [kind for place, kind in enumerate(kinds) if not place or added[kind] >= LEAST * whole]
-        return [self._reason(kind, terms[kind], added[kind], added[kind] / whole, asked, item) for kind in kinds]
+        found = []
+        for kind in kinds:
+            adds, share = added[kind], added[kind] / whole
+            if kind == WISH and wished is not None:
+                text = f"its words are like the wish (cosine {wished.likeness[item]:.2f})"
+                found.append(Reason(kind, adds, share, text))
+            else:
+                found.append(self._reason(kind, terms[kind], adds, share, asked, item))
+        return found
 
     def terms(self, asked: Asked, item: int) -> dict[str, np.ndarray]:
         """What is added to an item's score {kind: one value per item had, attribute, or one alone}.
@@ -103,7 +123,7 @@ class Reasons:
                 continue
             _, spread = centre(each[name], had, warm if not warm.all() else None)
             if name == ALS and self.parts.als is not None:
-                _add(found, TOGETHER, weight / spread[0] * self.parts.als.terms(had)[:, item])
+                _add(found, TOGETHER, weight / spread[0] * self.parts.als.terms(had, item))
             elif name == EASE and self.parts.ease is not None:
                 values = weight / spread[0] * self.parts.ease.items[places, item]
                 for kind, own in self._labelled(places, item).items():
@@ -157,7 +177,9 @@ class Reasons:
         """How many users had each item and this one (items,)."""
         return np.asarray((self._had.T @ self._had[:, item]).todense()).ravel()
 
-    def _reason(self, kind: str, values: np.ndarray, adds: float, share: float, asked: Asked, item: int) -> Reason:
+    def _reason(
+        self, kind: str, values: np.ndarray, adds: float, share: float, asked: Asked | None, item: int
+    ) -> Reason:
         if kind == POPULAR:
             count = int(self.parts.count[item])
             text = f"popular: {count:,} of {len(self.ratings.users):,} users had it"
@@ -168,6 +190,7 @@ class Reasons:
             assert self.people is not None
             told = [self.people.names[place] for place in np.argsort(-values)[:EXAMPLES] if values[place] > 0]
             return Reason(kind, adds, share, "liked by users with " + " and ".join(f"{c} {v}" for c, v in told))
+        assert asked is not None
         places = asked.had.indices
         order = [place for place in np.argsort(-values, kind="stable")[:EXAMPLES] if values[place] > 0]
         because = tuple(self.items.ids[places[place]] for place in order)

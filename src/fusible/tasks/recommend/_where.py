@@ -14,8 +14,11 @@ from fusible.data.cells import NUMBER
 from fusible.errors import ConfigError
 from fusible.index._filter import checked
 
-CONTAINS = re.compile(r"(\"[^\"]+\"|`[^`]+`|[^\W\d]\w*)\s+contains\s+('(?:[^']|'')*'|[\w'-]+)", re.IGNORECASE)
 QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`")
+CONTAINS = re.compile(
+    rf"(\"[^\"]+\"|`[^`]+`|[^\W\d]\w*)\s+contains\s+('(?:[^']|'')*'|[\w'-]+)|{QUOTED.pattern}", re.IGNORECASE
+)
+"""The word `contains` between a column and a word; quoted parts without it are matched as well, so as to be passed."""
 STEPS = 50_000_000
 """Steps of SQLite's machine after which a condition is given up."""
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
@@ -60,6 +63,8 @@ def matching(table: pd.DataFrame, where: str) -> np.ndarray:
 def _said(error: str, names: list[str]) -> str:
     if error.startswith("no such column: "):
         return f"where: no column {error[16:]!r} of items; expected one of {', '.join(names)}, or 'text' in quotes"
+    if error.startswith("duplicate column name: "):
+        return f"where: columns of items differ from {error[23:]!r} by capitals alone; rename one of them"
     if error == "interrupted":
         return "where: the condition takes too long; write a simpler one"
     return f'where: expected an SQL condition such as "year >= 1990 and genre contains Comedy"; {error[:150]}'
@@ -74,6 +79,8 @@ def _authorise(action: int, first: str | None, second: str | None, *_: object) -
 
 
 def _contains(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[0]
     word = match[2] if match[2].startswith("'") else "'" + match[2].replace("'", "''") + "'"
     return f"contains({match[1]}, {word})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,7 +88,7 @@ def read_items(
     chosen = item or next((name for name in names if name.lower() in GUESSES), None)
     if chosen is None or chosen not in names:
         said = f"no column {item!r}" if item else "which column names the item?"
-        raise SchemaError(f"items: {said} The table has {', '.join(names)}; say --item-column NAME")
+        raise SchemaError(f"items: {said} The table has {', '.join(names)}; say --item-id NAME")
     if missing := [name for name in tags or () if name not in names]:
         raise SchemaError(f"items: no column {missing[0]!r} of tags; expected one of {', '.join(names)}")
     dataset = read(table, columns={**(columns or {}), chosen: "text:ignore"})
@@ -95,7 +96,7 @@ def read_items(
     if None in ids:
         raise DataError(f"items: row {ids.index(None)} has no {chosen!r}; expected one in every row")
     if len(set(ids)) < len(ids):
-        twice = next(name for place, name in enumerate(ids) if name in ids[:place])
+        twice = Counter(ids).most_common(1)[0][0]
         raise DataError(f"items: {twice!r} stands in two rows; expected one row per item")
     inputs = [c.name for c in dataset.columns.values() if c.role is Role.INPUT and c.modality in _WORDY]
     if tags is None:

@@ -81,7 +81,11 @@ def read_ratings(table: Any, columns: Mapping[str, str | None] | None = None, *,
         good &= ~(rating < least)
     kept = _latest(users, items, _numbers(cells, chosen.get("time")), np.flatnonzero(good), problems)
     if not len(kept):
-        raise DataError("ratings: no row names both a user and an item; expected one interaction per row")
+        raise DataError(
+            "ratings: no row names both a user and an item"
+            + ("" if least is None else f" and has a rating of at least {least:g}")
+            + "; expected one interaction per row"
+        )
     (who, user), (what, item) = (_coded(names[kept]) for names in (users, items))
     return Ratings(who, what, user, item, rating[kept], chosen, tuple(problems))
 

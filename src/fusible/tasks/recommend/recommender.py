@@ -18,7 +18,7 @@ from fusible.errors import ConfigError, DataError
 from fusible.tasks.recommend._diverse import pick
 from fusible.tasks.recommend._parts import Parts
 from fusible.tasks.recommend._people import People
-from fusible.tasks.recommend._reasons import Asked, Reason, Reasons
+from fusible.tasks.recommend._reasons import Asked, Reasons, Wished
 from fusible.tasks.recommend._where import matching
 from fusible.tasks.recommend.items import TEXT, Items, directions
 from fusible.tasks.recommend.ratings import Ratings
@@ -93,17 +93,17 @@ class Recommender:
         DataError
             Where no item is left to show.
         """
-        if k < 1:
-            raise ConfigError(f"recommend: k = {k}, expected a whole number of at least 1")
+        _check(k, diversity, popularity, {"history": history, "allow": allow, "deny": deny})
         asked = self.asked(user, history=history, about=about, item=item)
         if asked is None and wish is None:
             raise ConfigError("recommend: give a user, a history, what is known of a user, an item or a wish")
         scores = np.zeros(len(self.items.ids)) if asked is None else self.scores(asked)
-        likeness = None if wish is None else self.likeness(wish)
-        if likeness is not None:
-            spread = _standard(likeness) + popularity * _standard(np.log1p(self.parts.count))
-            scores = spread if asked is None else _standard(scores) + spread
-        shown = np.ones(len(scores), bool) if likeness is None else np.isfinite(likeness)
+        wished = None
+        if wish is not None:
+            words, popular = self.likeness(wish), popularity * _standard(np.log1p(self.parts.count))
+            wished = Wished(_standard(words), popular, words, 1.0 / _spread(scores))
+            scores = (0.0 if asked is None else _standard(scores)) + wished.words + popular
+        shown = np.ones(len(scores), bool) if wished is None else np.isfinite(wished.likeness)
         shown &= self._allowed(where, allow, deny)
         if asked is not None and (item is not None or not seen):
             shown[asked.had.indices] = False
@@ -113,15 +113,13 @@ class Recommender:
             raise DataError(f"recommend: no item of {len(scores):,} is left to show (limits: {said}); loosen them")
         places = pick(np.where(shown, scores, -np.inf), k, diversity, self._alike)
         why = Reasons(self.parts, self.items, self.ratings, self.people, self.kernels)
-        found = [why.of(asked, int(place), reasons) if asked is not None else [] for place in places]
-        if likeness is not None and reasons:
-            found = [[Reason.wish(likeness[place]), *said] for place, said in zip(places, found, strict=True)]
+        found = [why.of(asked, int(place), max(reasons, 0), wished) for place in places]
         return pd.DataFrame(
             {
                 "item": [self.items.ids[place] for place in places],
                 "name": [self.items.names[place] for place in places],
                 "score": scores[places].astype(float),
-                "reasons": [[one.to_json() for one in said[: max(reasons, 0)]] for said in found],
+                "reasons": [[one.to_json() for one in said] for said in found],
             }
         )
 
@@ -161,11 +159,13 @@ class Recommender:
         """Cosines (items,) of a wish with each item's words, NaN where there are none."""
         if self.items.encoder is None or self.items.centre is None:
             raise ConfigError("wish: nothing is known of items in words; fit with a table of items that has text")
-        if not wish.strip():
+        if not isinstance(wish, str) or not wish.strip():
             raise ConfigError("wish: empty, expected some words")
         row = read(pd.DataFrame({TEXT: [wish]}), columns={TEXT: "text"})
         view = View(TEXT, Modality.TEXT, (TEXT,))
         vector = pooled(Source(row).feed(view, self.items.encoder, encoded=True), np.arange(1)).astype(np.float64)
+        if not vector.any():
+            raise ConfigError("wish: none of its words is known of the items; say it in other words")
         words = np.asarray(self.items.views[TEXT], np.float64)
         found = words @ directions(vector - self.items.centre)[0]
         found[~words.any(axis=1)] = np.nan
@@ -224,6 +224,8 @@ class Recommender:
 
 def place_of(what: str, places: Mapping[str, int], name: str) -> int:
     """Place of a user or item; `ConfigError` for one that is not known, with near names."""
+    if isinstance(name, int | np.integer):  # names are kept as text
+        name = str(name)
     if name in places:
         return places[name]
     near = get_close_matches(str(name), list(places), n=3, cutoff=0.5)
@@ -233,5 +235,20 @@ def place_of(what: str, places: Mapping[str, int], name: str) -> int:
 
 def _standard(scores: np.ndarray) -> np.ndarray:
     """Scores less their mean, by their spread, over those that are finite."""
-    held = scores[np.isfinite(scores)]
-    return np.asarray((scores - held.mean()) / max(float(held.std()), 1e-9))
+    return np.asarray((scores - scores[np.isfinite(scores)].mean()) / _spread(scores))
+
+
+def _spread(scores: np.ndarray) -> float:
+    return max(float(scores[np.isfinite(scores)].std()), 1e-9)
+
+
+def _check(k: int, diversity: float, popularity: float, lists: Mapping[str, Sequence[str] | None]) -> None:
+    """Refuse what is of another kind than asked for, such as one name where a list of names belongs."""
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise ConfigError(f"recommend: k = {k!r}, expected a whole number of at least 1")
+    if not isinstance(diversity, int | float) or not 0 <= diversity <= 1:
+        raise ConfigError(f"diversity {diversity!r}: expected a number from 0 to 1")
+    if not isinstance(popularity, int | float) or not 0 <= popularity < np.inf:
+        raise ConfigError(f"popularity {popularity!r}: expected a number of at least 0")
+    if one := next((name for name, given in lists.items() if isinstance(given, str)), None):
+        raise ConfigError(f"recommend: {one} is one text, expected a list of items: [{lists[one]!r}]")

@@ -80,6 +80,8 @@ def fit_recommender(
     FusibleError
         One line: columns that are not there, no interactions, more items than weights can hold.
     """
+    if not 0 <= cold < 1:
+        raise ConfigError(f"recommend: cold = {cold}, expected a share of items from 0 to under 1")
     told = None if items is None else read_items(items, item, tags=tags, columns=item_columns)
     given = read_ratings(ratings, columns, least=least)
     if told is not None and not set(told.ids) & set(given.items):
