@@ -84,7 +84,8 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     known = Known(whole.triples, len(whole.relations))
     asked = {part: _asked(whole, part, searcher) for part in ("valid", "test")}
     drawn = np.random.default_rng(seed).permutation(len(asked["valid"]))[: QUICK if args.quick else TUNED]
-    fusions, chosen = _fusions(searcher, [asked["valid"][i] for i in drawn], known)
+    rest = Known(np.concatenate([train, whole.part("valid")]), len(whole.relations))
+    fusions, chosen = _fusions(searcher, [asked["valid"][i] for i in drawn], rest)
     if args.quick:
         half = len(asked["test"]) // 2
         asked["test"] = asked["test"][: QUICK // 2] + asked["test"][half : half + QUICK // 2]

@@ -50,6 +50,18 @@ def test_fit_writes_a_model_and_prints_what_it_found(capsys, world, tmp_path):
     assert (tmp_path / "m" / "weights.safetensors").is_file()
 
 
+def test_columns_are_shown_as_they_are_called(capsys, world, tmp_path):
+    import pandas as pd
+
+    place = tmp_path / "ratings.csv"
+    pd.read_csv(world / "ratings.csv").rename(columns={"user": "[/b]"}).to_csv(place, index=False)
+    code, out, err = call(
+        capsys, "recommend", "fit", place, "--user-column", "[/b]", "--no-factors", "-o", tmp_path / "m"
+    )
+    assert code == 0, err
+    assert "user: [/b], item: item" in out
+
+
 def test_fit_says_json_alone(capsys, world, tmp_path):
     code, out, err = call(
         capsys,

@@ -77,13 +77,13 @@ def test_paths_are_the_cheapest(walks):
     weights = walk.weights(np.array([0.7, 0.1, 0.1, 0.05, 0.05]))
     names = held.graph.entities
     start, end = names.index("physicist"), names.index("Cero")
-    path, nowhere = walk.paths(start, [end, start], weights)
+    path, nowhere = walk.paths([start], [end, start], weights)[0]
     said = [tuple(held.graph.entities[place] for place in held.triples[row][[0, 2]]) for row in path]
     assert said == [("Cy Dunn", "physicist"), ("Cero", "Cy Dunn")]
     assert nowhere == []
     assert STEP > 0
     lonely = Walks(np.array([[0, 0, 0], [1, 0, 2]]), np.ones(2), 4, 1)
-    assert lonely.paths(0, [1, 3], lonely.weights(np.ones(1))) == [[], []]  # a loop, and nothing at all
+    assert lonely.paths([0], [1, 3], lonely.weights(np.ones(1))) == [[[], []]]  # a loop, and nothing at all
 
 
 def test_relations_lead_from_those_near(walks):
@@ -175,8 +175,9 @@ def test_ranks_are_reciprocal():
     [
         ({"rule": "best"}, "fusion rule 'best'"),
         ({"weights": {"luck": 1.0}}, "no member 'luck'"),
-        ({"weights": {"text": -1.0}}, "weights of 0 or more"),
-        ({"weights": {"text": float("nan")}}, "weights of 0 or more"),
+        ({"weights": {"text": 10**400}}, "weights from 0 to"),
+        ({"weights": {"text": -1.0}}, "weights from 0 to"),
+        ({"weights": {"text": float("nan")}}, "weights from 0 to"),
     ],
 )
 def test_bad_fusions_are_refused(given, said):

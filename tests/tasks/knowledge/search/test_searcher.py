@@ -12,6 +12,7 @@ from fusible.data.graph import read_graph
 from fusible.errors import ConfigError
 from fusible.tasks.knowledge._links_network import LinkNetwork
 from fusible.tasks.knowledge.links_model import LinkModel
+from fusible.tasks.knowledge.search import entities
 from fusible.tasks.knowledge.search.fusion import Fusion
 from fusible.tasks.knowledge.search.reading import kind_of
 
@@ -146,14 +147,20 @@ def test_weights_are_learned_from_questions(searcher):
     assert own.search("Who founded Acme?", k=1).answers[0].name == "Ada Low"
     with pytest.raises(ConfigError, match="10 questions or more"):
         searcher.tune(questions[:3], answers[:3])
+    with pytest.raises(ConfigError, match="1 rows of known answers, expected one per question"):
+        searcher.tune(["Who?"] * 10, ["Acme"] * 10, [["Bolt"]])
     with pytest.raises(ConfigError, match="no entity 'Nobody'"):
         searcher.tune(questions, ["Nobody"] * len(questions))
 
 
-@pytest.mark.parametrize(("question", "said"), [("  ", "empty question"), ("x" * 3000, "3000 characters")])
+@pytest.mark.parametrize(
+    ("question", "said"), [("  ", "empty question"), ("x" * 3000, "3000 characters"), ("\udc80", "no text")]
+)
 def test_bad_questions_are_refused(searcher, question, said):
     with pytest.raises(ConfigError, match=said):
         searcher.search(question)
+    with pytest.raises(ConfigError, match=r"k = 2\.5"):
+        searcher.search("physicists", 2.5)
     with pytest.raises(ConfigError, match="k = 0"):
         searcher.search("Who?", k=0)
 
@@ -179,3 +186,11 @@ def test_loops_and_lonely_entities_do_no_harm():
 )
 def test_what_is_looked_for_is_read(bare, kind):
     assert kind_of(bare) == kind
+
+
+def test_names_are_looked_for_some_spans_at_a_time(searcher, monkeypatch):
+    question = "physicsts who fonded Acmee and lived in Bon or Ulmm for many years"
+    whole = searcher.read(question).named
+    monkeypatch.setattr(entities, "CELLS", 1)
+    assert searcher.read(question).named == whole
+    assert any(one.how == "spelling" for named in whole for one in named.candidates)

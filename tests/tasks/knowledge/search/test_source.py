@@ -69,6 +69,8 @@ def test_names_are_compared_by_stems():
     assert key_of("São Paulo") == key_of("Sao paulo")
     assert key_of("!!!") == "!!!"
     assert label_of("elevationAboveTheSeaLevel") == "elevation above the sea level"
+    shown = [label_of(name) for name in ("<http://a/b>", "<b>bold</b>", "x <y>", " ", "__")]
+    assert shown == ["http://a/b", "<b>bold</b>", "x <y>", " ", "__"]
     text = "Who founded Zoë's companies?"
     assert [text[word.start : word.end] for word in words_of(text)] == ["Who", "founded", "Zoë", "companies"]
     assert np.array([word.tells for word in words_of(text)]).tolist() == [False, True, True, True]

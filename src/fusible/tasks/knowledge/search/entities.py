@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ SHORTEST = 4
 """Letters below which a name is not looked for by its spelling."""
 MOST = 5
 """Candidates of a span."""
+CELLS = 4_000_000
+"""Scores of spans and names that are held at once."""
 SURE = {"name": 1.0, "alias": 0.95, "part": 0.7, "spelling": 0.7, "meaning": 0.5}
 """How far a match of each kind is trusted."""
 COMMONPLACE = 0.3
@@ -48,6 +50,10 @@ class Named:
     def loose(self) -> bool:
         """Whether the words are no more than like a name, so that low chances are no sign of a common word."""
         return all(one.how not in {"name", "alias"} for one in self.candidates)
+
+
+_Near = list[tuple[int, float]]
+"""Names near a span, each with a score, the nearest first."""
 
 
 class EntityLinker:
@@ -166,8 +172,13 @@ class EntityLinker:
         asked = [one for one in asked if len(one[2]) >= SHORTEST and not any(map(str.isdigit, one[2]))]
         if not asked:
             return []
-        scores = process.cdist([key for *_, key in asked], self._spelled, scorer=fuzz.ratio, score_cutoff=FUZZY)
-        return self._best(question, words, [(first, last) for first, last, _ in asked], scores / 100, "spelling")
+
+        def scores(some: slice) -> np.ndarray:
+            said = [key for *_, key in asked[some]]
+            return np.asarray(process.cdist(said, self._spelled, scorer=fuzz.ratio, score_cutoff=FUZZY)) / 100
+
+        near = _nearest(len(asked), len(self._keys), scores)
+        return self._best(question, words, [(first, last) for first, last, _ in asked], near, "spelling")
 
     def _by_meaning(
         self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]]
@@ -179,27 +190,30 @@ class EntityLinker:
         if self._vectors is None:
             shown = [next(iter(self._exact[key].values()))[0] for key in self._keys]
             self._vectors = self._texts.kept(shown, "encode names")
-        said = [question[words[first].start : words[last - 1].end] for first, last in spans]
-        cosines = self._texts.encode(said) @ self._vectors.T
-        return self._best(question, words, spans, np.where(cosines >= NEAR, cosines, 0.0), "meaning")
+        said = self._texts.encode([question[words[first].start : words[last - 1].end] for first, last in spans])
+        vectors = self._vectors
+
+        def scores(some: slice) -> np.ndarray:
+            cosines = said[some] @ vectors.T
+            return np.where(cosines >= NEAR, cosines, 0.0)
+
+        return self._best(question, words, spans, _nearest(len(spans), len(self._keys), scores), "meaning")
 
     def _best(
-        self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]], scores: np.ndarray, how: str
+        self, question: str, words: Sequence[Word], spans: Sequence[tuple[int, int]], near: Sequence[_Near], how: str
     ) -> list[tuple[int, int, Named]]:
-        """Non-overlapping spans with a score above zero, the best first; longer ones first among equals."""
+        """Non-overlapping spans that have `near` names, the best first; longer ones first among equals."""
         found: list[tuple[int, int, Named]] = []
         taken: set[int] = set()
-        best = scores.max(axis=1, initial=0.0)
-        for row in sorted(range(len(spans)), key=lambda row: (-best[row], spans[row][0] - spans[row][1])):
+        held = [row for row in range(len(spans)) if near[row]]
+        for row in sorted(held, key=lambda row: (-near[row][0][1], spans[row][0] - spans[row][1])):
             first, last = spans[row]
-            if best[row] <= 0 or taken & {*range(first, last)}:
+            if taken & {*range(first, last)}:
                 continue
             taken |= {*range(first, last)}
-            near = np.argsort(-scores[row], kind="stable")[:MOST]
-            near = near[scores[row, near] > 0]
             scored = [
-                (place, name, how, SURE[how] * float(scores[row, key]))
-                for key in near.tolist()
+                (place, name, how, SURE[how] * score)
+                for key, score in near[row]
                 for place, (name, _) in self._exact[self._keys[key]].items()
             ]
             found.append((first, last, self._named(question, words[first:last], scored)))
@@ -218,6 +232,18 @@ class EntityLinker:
         )
         start, end = words[0].start, words[-1].end
         return Named(start, end, question[start:end], candidates)
+
+
+def _nearest(spans: int, names: int, scores: Callable[[slice], np.ndarray]) -> list[_Near]:
+    """The `MOST` names nearest to each span, of those with a score above zero; `scores` (some spans, names)."""
+    found: list[_Near] = []
+    step = max(1, CELLS // max(names, 1))
+    for start in range(0, spans, step):
+        for row in scores(slice(start, start + step)):
+            there = np.flatnonzero(row > 0)
+            best = there[np.argsort(-row[there], kind="stable")[:MOST]]
+            found.append([(int(key), float(row[key])) for key in best])
+    return found
 
 
 def _surest(found: list[Named]) -> list[Named]:

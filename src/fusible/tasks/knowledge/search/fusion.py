@@ -16,6 +16,7 @@ MEMBERS = ("facts", "beyond", "walk", "alike", "usual", "text", "vectors", "type
 """What may tell an answer; see `Members`."""
 RULES = ("weights", "ranks")
 RIDGE = 1e-3
+MOST_WEIGHT = 1e12
 MOST_RIVALS = 300
 ALONE, LEAST = 10.0, 0.3
 """Weight of a member that is tried alone, and what one that has none is tried with."""
@@ -35,8 +36,8 @@ class Fusion:
             raise ConfigError(f"fusion rule {self.rule!r}, expected one of {', '.join(RULES)}")
         if unknown := sorted(set(self.weights) - set(MEMBERS)):
             raise ConfigError(f"fusion: no member {unknown[0]!r}; expected some of {', '.join(MEMBERS)}")
-        if any(not np.isfinite(weight) or weight < 0 for weight in self.weights.values()):
-            raise ConfigError("fusion: expected weights of 0 or more")
+        if any(not 0 <= weight <= MOST_WEIGHT for weight in self.weights.values()):
+            raise ConfigError(f"fusion: expected weights from 0 to {MOST_WEIGHT:g}")
 
     def scores(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Score (entities,) of features {member: (entities,)} between 0 and 1, 0 where a member says nothing."""

@@ -110,10 +110,12 @@ class Members:
         for pair in reading.asked:
             places, sure = self.walks.reached(pair.entity, pair.slot)
             np.maximum.at(facts, places.astype(np.int64), pair.chance * sure)
-        for pair in sharpened(reading.asked):
+        sharp = sharpened(reading.asked)
+        near = {entity: self.walks.near(entity) for entity in {pair.entity for pair in sharp}}
+        for pair in sharp:
             column = self.ends.usual[:, [pair.slot]]
             usual[column.indices] += pair.chance * column.data
-            alike += pair.chance * self.walks.led(self.walks.near(pair.entity), pair.slot)
+            alike += pair.chance * self.walks.led(near[pair.entity], pair.slot)
         if starts:
             weights = self.walks.weights(reading.chances)
             spans = [{one.entity: one.chance for one in span.candidates} for span in reading.named]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,8 +49,8 @@ class RelationLinker:
         self._whole = texts.kept(whole, "encode relations")
         self.passive = np.array([label.casefold().endswith(" by") for label in labels], bool)
         self._words = [frozenset(stems(label)) for label in labels]
-        held = [word for words in self._words for word in words]
-        self._rarity = {word: 1.0 / np.log(2.0 + held.count(word)) for word in held}
+        held = Counter(word for words in self._words for word in words)
+        self._rarity = {word: 1.0 / np.log(2.0 + count) for word, count in held.items()}
 
     @property
     def stems(self) -> frozenset[str]:
@@ -81,15 +82,16 @@ class Ends:
         self.usual = answers.multiply(1.0 / np.maximum(answers.sum(axis=0), 1.0)).tocsc()
         has = counts.copy()
         has.data[:] = 1.0
-        both = (has.T @ has).toarray()
-        self._has, self._given = has, both / np.maximum(np.diag(both)[:, None], 1.0)
+        both = (has.T @ has).tocsr()
+        self._has = has
+        self._given = sparse.csr_matrix(sparse.diags(1.0 / np.maximum(both.diagonal(), 1.0)) @ both)
 
     def fitting(self, entity: int) -> np.ndarray:
         """How far (2 relations,) an entity fits each end: 1 where it is one, else the share of those most like it."""
         own = self._has.indices[self._has.indptr[entity] : self._has.indptr[entity + 1]]
         found = np.full(self._given.shape[0], LEAST)
         if len(own):
-            found = np.maximum(found, self._given[own].mean(axis=0))
+            found = np.maximum(found, np.asarray(self._given[own].mean(axis=0)).ravel())
             found[own] = 1.0
         return found
 

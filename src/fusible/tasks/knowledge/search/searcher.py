@@ -94,6 +94,8 @@ class GraphSearcher:
         """What a question is taken to speak of. Raises `ConfigError` for an empty or overlong one."""
         if not isinstance(question, str) or not question.strip():
             raise ConfigError("graph search: empty question, expected some text")
+        if any("\ud800" <= letter <= "\udfff" for letter in question):
+            raise ConfigError("graph search: the question holds bytes that are no text; expected UTF-8")
         if len(question) > LONGEST:
             raise ConfigError(f"graph search: a question of {len(question)} characters, expected at most {LONGEST}")
         return self.members.read(question)
@@ -104,8 +106,8 @@ class GraphSearcher:
 
     def search(self, question: str, k: int = 10) -> Found:
         """The `k` best answers with what supports them; see `Found`. Nothing found is no error, and said in a note."""
-        if k < 1:
-            raise ConfigError(f"graph search: k = {k}, expected a whole number of at least 1")
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise ConfigError(f"graph search: k = {k!r}, expected a whole number of at least 1")
         began = time.perf_counter()
         reading = self.read(question)
         features = self.members.features(reading)
@@ -139,10 +141,12 @@ class GraphSearcher:
         """
         if len(questions) != len(answers) or len(questions) < FEWEST:
             raise ConfigError(f"graph search: expected {FEWEST} questions or more with an answer each to tune by")
+        if known is not None and len(known) != len(answers):
+            raise ConfigError(f"graph search: {len(known)} rows of known answers, expected one per question")
         right = [self._place(answer) for answer in answers]
         further = [
             [self._place(one) for one in ones if one != a]
-            for ones, a in zip(known or [()] * len(right), answers, strict=True)
+            for ones, a in zip([()] * len(right) if known is None else known, answers, strict=True)
         ]
         others = [np.array(sorted(set(ones)), np.int64) for ones in further]
         features = [self.members.features(self.read(question)) for question in questions]

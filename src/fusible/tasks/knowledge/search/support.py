@@ -32,9 +32,9 @@ class Supports:
         """For each answer the best path from each span of the question, where there is one."""
         weights = self._members.walks.weights(reading.chances)
         found: list[list[tuple[Step, ...]]] = [[] for _ in answers]
-        for span in reading.named:
-            start = span.candidates[0].entity
-            for place, path in enumerate(self._members.walks.paths(start, answers, weights)):
+        starts = [span.candidates[0].entity for span in reading.named]
+        for own in self._members.walks.paths(list(dict.fromkeys(starts)), answers, weights):
+            for place, path in enumerate(own):
                 if path:
                     found[place].append(tuple(self.step(row) for row in path))
         return [tuple(dict.fromkeys(paths)) for paths in found]

@@ -106,14 +106,23 @@ class Walks:
             np.maximum.at(found, self._columns[edges], chances[kind] * near[self._from[edges]] * self._sure[edges])
         return found
 
-    def paths(self, start: int, ends: Sequence[int], weights: np.ndarray) -> list[list[int]]:
-        """The best path to each of `ends` as rows of triples, empty where there is none of up to `FARTHEST` edges.
+    def paths(self, starts: Sequence[int], ends: Sequence[int], weights: np.ndarray) -> list[list[list[int]]]:
+        """From each of `starts` the best path to each of `ends`, as rows of triples.
 
-        An edge costs `STEP` and the negative logarithm of its weight.
+        Empty where there is none of up to `FARTHEST` edges. An edge costs `STEP` and the negative logarithm of its
+        weight.
         """
+        if not len(starts):
+            return []
         costs = STEP - np.log(np.clip(weights, 1e-6, 1.0))
         matrix, edges = self._cheapest(costs)
-        _, before = dijkstra(matrix, indices=start, return_predecessors=True, limit=float(costs.max()) * FARTHEST)
+        reach = float(costs.max()) * FARTHEST
+        _, before = dijkstra(matrix, indices=list(starts), return_predecessors=True, limit=reach)
+        return [self._followed(start, ends, row, edges) for start, row in zip(starts, before, strict=True)]
+
+    @staticmethod
+    def _followed(start: int, ends: Sequence[int], before: np.ndarray, edges: _Edges) -> list[list[int]]:
+        """Paths back from each of `ends`, by what stands before each entity."""
         found = []
         for end in ends:
             path: list[int] = []

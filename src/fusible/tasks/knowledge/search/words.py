@@ -11,6 +11,7 @@ from fusible.tasks._search_why import stem
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_IRI = re.compile(r"<[^<>]*>")
 _POSSESSIVE = re.compile(r"['’]s?$")
 ASKING = frozenset(
     [
@@ -91,10 +92,11 @@ def key_of(name: str) -> str:
 def label_of(name: str) -> str:
     """A name as a reader would say it: underscores are spaces, joined words stand apart.
 
-    >>> label_of("runwayLength"), label_of("Aarhus_Airport"), label_of("P27")
-    ('runway length', 'Aarhus Airport', 'P27')
+    >>> label_of("runwayLength"), label_of("Aarhus_Airport"), label_of("P27"), label_of("___")
+    ('runway length', 'Aarhus Airport', 'P27', '___')
     """
-    plain = name.strip("<>").replace("_", " ").strip()
+    inside = name[1:-1] if _IRI.fullmatch(name) else name
+    plain = inside.replace("_", " ").strip() or name
     if " " in plain or not plain[:1].islower():
         return plain
     return " ".join(part if part.isupper() else part.lower() for part in _HUMP.split(plain))
