@@ -162,7 +162,9 @@ def _fusions(searcher: Any, valid: Sequence[Question], known: Any) -> tuple[dict
         true = known.answers(np.array([[question.entity, question.slot]]))[1]
         others.append(true[true != question.answer])
     names = searcher.members.names
-    chosen, scores = choose_fusion(features, answers, others, names, FUSION)
+    chosen, scores = choose_fusion(
+        features, answers, others, names, FUSION, asked=[question.text for question in valid]
+    )
     found = {HYBRID: chosen}
     for kind, members in ALONE.items():
         found[kind] = fit_fusion(features, answers, others, [name for name in names if name in members])

@@ -141,15 +141,18 @@ def choose_fusion(
     names: Sequence[str],
     first: Fusion,
     *,
+    asked: Sequence[str] | None = None,
     folds: int = 2,
     seed: int = 0,
 ) -> tuple[Fusion, dict[str, float]]:
     """The best of `first`, equal reciprocal ranks and learned weights, by mean reciprocal rank of the answers.
 
-    That of learned weights is out of fold. Gives the choice, fitted on all questions, and the score of each.
+    That of learned weights is out of fold; questions that are `asked` in the same words are in one fold. Gives the
+    choice, fitted on all questions, and the score of each.
     """
     equal = Fusion("ranks", dict.fromkeys(names, 1.0))
-    folded = np.random.default_rng(seed).permutation(len(answers)) % folds
+    groups = np.unique(np.arange(len(answers)) if asked is None else np.array(asked), return_inverse=True)[1]
+    folded = (np.random.default_rng(seed).permutation(int(groups.max()) + 1) % folds)[groups]
     found: dict[str, list[float]] = {"given": [], "ranks": [], "weights": []}
     for fold in range(folds):
         rest, held = np.flatnonzero(folded != fold).tolist(), np.flatnonzero(folded == fold).tolist()

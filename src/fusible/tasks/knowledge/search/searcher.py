@@ -139,8 +139,10 @@ class GraphSearcher:
         the mean reciprocal rank of the answers, learned weights out of fold; `fusion` is then the best. Gives these
         scores. Raises `ConfigError` for an answer that the graph lacks, and for fewer than `FEWEST` questions.
         """
-        if len(questions) != len(answers) or len(questions) < FEWEST:
-            raise ConfigError(f"graph search: expected {FEWEST} questions or more with an answer each to tune by")
+        if len(questions) != len(answers) or len(questions) < FEWEST or len(set(questions)) < 2:
+            raise ConfigError(
+                f"graph search: expected {FEWEST} questions or more, not all the same, with an answer each to tune by"
+            )
         if known is not None and len(known) != len(answers):
             raise ConfigError(f"graph search: {len(known)} rows of known answers, expected one per question")
         right = [self._place(answer) for answer in answers]
@@ -150,7 +152,7 @@ class GraphSearcher:
         ]
         others = [np.array(sorted(set(ones)), np.int64) for ones in further]
         features = [self.members.features(self.read(question)) for question in questions]
-        self.fusion, scores = choose_fusion(features, right, others, self.members.names, self.fusion)
+        self.fusion, scores = choose_fusion(features, right, others, self.members.names, self.fusion, asked=questions)
         return scores
 
     def _place(self, entity: str) -> int:
