@@ -47,16 +47,16 @@ class Recommender:
 
     def recommend(
         self,
-        user: str | None = None,
+        user: str | int | None = None,
         *,
-        history: Sequence[str] | None = None,
+        history: Sequence[str | int] | None = None,
         about: Mapping[str, Any] | None = None,
-        item: str | None = None,
+        item: str | int | None = None,
         wish: str | None = None,
         k: int = 10,
         where: str | None = None,
-        allow: Sequence[str] | None = None,
-        deny: Sequence[str] = (),
+        allow: Sequence[str | int] | None = None,
+        deny: Sequence[str | int] = (),
         seen: bool = False,
         diversity: float = 0.0,
         popularity: float = POPULARITY,
@@ -66,7 +66,7 @@ class Recommender:
 
         Parameters
         ----------
-        user : str, optional
+        user : str or int, optional
             A user of the ratings.
         history : sequence of str, optional
             Instead of a user: the items that somebody had; nothing is fitted anew.
@@ -125,11 +125,11 @@ class Recommender:
 
     def asked(
         self,
-        user: str | None = None,
+        user: str | int | None = None,
         *,
-        history: Sequence[str] | None = None,
+        history: Sequence[str | int] | None = None,
         about: Mapping[str, Any] | None = None,
-        item: str | None = None,
+        item: str | int | None = None,
     ) -> Asked | None:
         """What somebody had and what is known of them; None where nothing is asked."""
         given = [name for name, value in (("user", user), ("history", history), ("item", item)) if value is not None]
@@ -200,7 +200,7 @@ class Recommender:
         pairs = zip(self.ratings.item[rows].tolist(), self.ratings.rating[rows].tolist(), strict=True)
         return {place: rating for place, rating in pairs if not np.isnan(rating)}
 
-    def _allowed(self, where: str | None, allow: Sequence[str] | None, deny: Sequence[str]) -> np.ndarray:
+    def _allowed(self, where: str | None, allow: Sequence[str | int] | None, deny: Sequence[str | int]) -> np.ndarray:
         shown = np.ones(len(self.items.ids), bool)
         if where is not None:
             if self.items.table is None:
@@ -222,7 +222,7 @@ class Recommender:
         return np.mean(parts, axis=0) if parts else np.eye(len(places))
 
 
-def place_of(what: str, places: Mapping[str, int], name: str) -> int:
+def place_of(what: str, places: Mapping[str, int], name: str | int) -> int:
     """Place of a user or item; `ConfigError` for one that is not known, with near names."""
     if isinstance(name, int | np.integer):  # names are kept as text
         name = str(name)
@@ -242,7 +242,7 @@ def _spread(scores: np.ndarray) -> float:
     return max(float(scores[np.isfinite(scores)].std()), 1e-9)
 
 
-def _check(k: int, diversity: float, popularity: float, lists: Mapping[str, Sequence[str] | None]) -> None:
+def _check(k: int, diversity: float, popularity: float, lists: Mapping[str, Sequence[str | int] | None]) -> None:
     """Refuse what is of another kind than asked for, such as one name where a list of names belongs."""
     if not isinstance(k, int | np.integer) or k < 1:
         raise ConfigError(f"recommend: k = {k!r}, expected a whole number of at least 1")

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from sklearn.feature_extraction.text import CountVectorizer
 
 from fusible.errors import ConfigError
+from fusible.tasks.knowledge.search import fusion as fusion_module
 from fusible.tasks.knowledge.search.bm25 import K1, B, Bm25, stems
 from fusible.tasks.knowledge.search.documents import OWN, word_counts
 from fusible.tasks.knowledge.search.fusion import Fusion, _Rivals, choose_fusion, fit_fusion, rank_of
@@ -163,6 +164,21 @@ def test_the_best_rule_is_chosen_out_of_fold():
     assert fusion.weights["text"] > 0
     ranks = [rank_of(fusion.scores(held), answer, other) for held, answer, other in zip(*drawn(seed=1), strict=True)]
     assert np.mean(1 / np.array(ranks)) > scores["given"] + 0.1
+
+
+def test_the_same_question_is_not_learned_from_and_asked(monkeypatch):
+    features, answers, others = drawn(count=10)
+    fitted = []
+
+    def noted(held, *_):
+        fitted.append({id(one) for one in held})
+        return Fusion("weights", {"text": 1.0})
+
+    monkeypatch.setattr(fusion_module, "fit_fusion", noted)
+    choose_fusion(features * 4, answers * 4, others * 4, ("text", "walk"), Fusion(), asked=[*"abcdefghij"] * 4)
+    first, second = fitted[:2]
+    assert not first & second
+    assert len(first | second) == 10
 
 
 def test_ranks_are_reciprocal():
