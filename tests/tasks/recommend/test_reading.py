@@ -100,6 +100,21 @@ def test_a_relation_and_its_inverse_count_once():
     np.testing.assert_allclose(bag.values.toarray()[0], [1.0, 0.0])
 
 
+def test_an_item_of_two_entities_is_said():
+    links = pd.concat([_liked.links(), _liked.links()[:2].assign(entity=["zz", "yy"]), _liked.links()])
+    found = items_of(("s0", "s1", "s2", "s3"), graph=_liked.triples(), links=links)
+    assert [p.message for p in found.problems if p.column == "links"] == [
+        "2 item(s) are linked to several entities; the first by name counts"
+    ]
+    assert (np.diff(found.views["graph"].indptr) > 0).all()
+
+
+def test_a_user_of_two_rows_is_refused():
+    people = pd.concat([_liked.people(), _liked.people()[:1].assign(job="poet")])
+    with pytest.raises(DataError, match="'u0' stands in several rows"):
+        read_people(people, ("u0", "u1"))
+
+
 def test_a_graph_that_tells_of_no_item_is_said():
     with pytest.raises(DataError, match="no item is linked to anything that another one is"):
         items_of(("s1", "s2"), graph=_liked.triples())

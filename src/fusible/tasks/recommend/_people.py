@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -71,7 +72,7 @@ def read_people(table: Any, users: Sequence[str], user: str | None = None) -> tu
     """Read a table of users, a row each: what describes them, and its columns (users, attributes) in order of `users`.
 
     Numbers and categories count; texts are left out. Raises `SchemaError` for a column that is not there, `DataError`
-    where no user of the ratings is told of.
+    where no user of the ratings is told of, or one in two rows.
     """
     names = read(table).table.column_names
     chosen = user or next((name for name in names if name.lower() in GUESSES["user"]), None)
@@ -79,7 +80,10 @@ def read_people(table: Any, users: Sequence[str], user: str | None = None) -> tu
         raise SchemaError(f"users: which column names the user? The table has {', '.join(names)}; one of ratings' name")
     dataset = read(table, columns={chosen: "text:ignore"})
     ids = as_names(dataset.table.column(chosen))
-    place = {name: row for row, name in enumerate(ids.tolist())}
+    place = {name: row for row, name in enumerate(ids.tolist()) if name is not None}
+    if len(place) < sum(name is not None for name in ids):
+        twice = Counter(name for name in ids.tolist() if name is not None).most_common(1)[0][0]
+        raise DataError(f"users: {twice!r} stands in several rows; expected one row per user")
     rows = np.array([place.get(name, -1) for name in users])
     if (rows < 0).all():
         raise DataError(f"users: none of the ratings' users is in the column {chosen!r}; the first is {users[0]!r}")

@@ -192,7 +192,11 @@ def _from_graph(found: Items, graph: Graph, links: Any) -> None:
         if len(pairs.column_names) < 2:
             raise SchemaError(f"links: expected two columns, item and entity, got {', '.join(pairs.column_names)}")
         items, names = (as_names(column) for column in pairs.columns[:2])
-        entities = {place[i]: n for i, n in zip(items, names, strict=True) if i in place and n is not None}
+        told = {(place[i], n) for i, n in zip(items, names, strict=True) if i in place and n is not None}
+        entities = dict(sorted(told, reverse=True))
+        if more := sum(count > 1 for count in Counter(row for row, _ in told).values()):
+            text = f"{more} item(s) are linked to several entities; the first by name counts"
+            found.problems.append(Problem("duplicate", "links", text, (), more))
     bag = linked(graph, entities, len(found.ids))
     if not bag.values.nnz:
         raise DataError(
