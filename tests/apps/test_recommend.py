@@ -99,7 +99,7 @@ def test_run_names_items_and_why(capsys, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "asked", [["--item", "s1"], ["--wish", "rocket"], ["--user", "u3", "--wish", "rocket", "--seen"]]
+    "asked", [["--item", "s1"], ["--wish", "a star ship"], ["--user", "u3", "--wish", "a star ship", "--seen"]]
 )
 def test_run_answers_items_and_wishes(capsys, model, asked):
     code, out, err = call(capsys, "recommend", "run", model, *asked, "--json", "-k", "2")

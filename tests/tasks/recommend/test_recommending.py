@@ -157,7 +157,7 @@ def test_diversity_shows_other_kinds(model):
         ({"user": "u1", "allow": "s1"}, r"allow is one text, expected a list of items: \['s1'\]"),
         ({"history": "s1"}, "history is one text"),
         ({"wish": "a rose", "popularity": float("nan")}, "popularity nan: expected a number of at least 0"),
-        ({"wish": "qqq zzz"}, "wish: none of its words is known"),
+        ({"wish": "qqq zzz"}, "wish: no word of it is known"),
         ({"wish": 5}, "wish: empty"),
     ],
 )

@@ -82,6 +82,7 @@ def check_numbers(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None
 
 
 def names_of(parts: pack.Packed, name: str) -> tuple[str, ...]:
+    """Names of entities or relations; refused where they are no list of texts."""
     held = json.loads(parts.learned[name])
     if not isinstance(held, list) or not 0 < len(held) <= MOST or not all(isinstance(one, str) for one in held):
         raise ModelFormatError(f"preprocessing/{name}.json: expected a list of names")

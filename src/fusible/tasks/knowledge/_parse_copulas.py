@@ -33,6 +33,7 @@ def there(verb: Any) -> Iterator[Link]:
 
 
 def copula(verb: Any, subject: Any) -> Iterator[Link]:
+    """What a form of "be" says of its subject: that it is something, is like something, or is of somebody."""
     if any(c.dep_ == "expl" for c in verb.children):
         return
     subject = bare(subject)

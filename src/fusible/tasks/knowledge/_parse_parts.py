@@ -36,6 +36,7 @@ def phrase(noun: Any) -> str:
 
 
 def prepositions(noun: Any) -> Iterator[tuple[str, Any]]:
+    """The prepositions of a word, and the ends that they lead to."""
     for prep in noun.children:
         if prep.dep_ == "prep":
             yield from deepened(prep)
@@ -51,6 +52,7 @@ def deepened(prep: Any) -> Iterator[tuple[str, Any]]:
 
 
 def inner_of(prep: Any) -> list[Any]:
+    """The ends that a preposition leads to, those that are denied left out."""
     found = [end for child in prep.children if child.dep_ == "pobj" for end in ends(child)]
     return [end for end in found if not denied(end)]
 
@@ -63,6 +65,7 @@ def owners_of(noun: Any) -> list[Any]:
 
 
 def possessors(noun: Any) -> list[Any]:
+    """Whose a noun is by a possessive: "Aarhus's leader"."""
     return [end for child in noun.children if child.dep_ == "poss" for end in ends(child)]
 
 
@@ -82,4 +85,5 @@ def compounds(noun: Any) -> list[Any]:
 
 
 def adjective_of(verb: Any) -> Any:
+    """The adjective that a copula says of its subject; none where there is none."""
     return next((c for c in verb.children if c.dep_ == "acomp"), None)

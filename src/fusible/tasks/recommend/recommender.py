@@ -165,7 +165,7 @@ class Recommender:
         view = View(TEXT, Modality.TEXT, (TEXT,))
         vector = pooled(Source(row).feed(view, self.items.encoder, encoded=True), np.arange(1)).astype(np.float64)
         if not vector.any():
-            raise ConfigError("wish: none of its words is known of the items; say it in other words")
+            raise ConfigError("wish: no word of it is known from at least two items; say it in other words")
         words = np.asarray(self.items.views[TEXT], np.float64)
         found = words @ directions(vector - self.items.centre)[0]
         found[~words.any(axis=1)] = np.nan
