@@ -9,6 +9,7 @@ import typer
 
 from fusible.apps import graph_build, graph_extract, graph_query, graph_rules, graph_search, options
 from fusible.apps.graph_classify import classify
+from fusible.apps.kept import fit_and_save
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
@@ -29,14 +30,9 @@ def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> 
 
     All other options, and the result, are those of `fusible.tasks.knowledge.links.fit_links`.
     """
-    from fusible.tasks.folder import check_model
     from fusible.tasks.knowledge.links import fit_links as run
 
-    place = None if output is None else check_model(Path(output))
-    result = run(graph, **given)
-    if place is not None:
-        result.model.save(place)
-    return result
+    return fit_and_save(run, output, graph, **given)
 
 
 @app.command("fit")

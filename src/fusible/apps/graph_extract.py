@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fusible.apps import options
+from fusible.apps.kept import fit_and_save
 from fusible.apps.output import print_json, quiet_stdout, warn
 
 if TYPE_CHECKING:
@@ -19,14 +20,9 @@ def fit_extractor(pairs: Any, *, output: str | Path | None = None, **given: Any)
 
     All other options, and the result, are those of `fusible.tasks.knowledge.extracting.fit_extractor`.
     """
-    from fusible.tasks.folder import check_model
     from fusible.tasks.knowledge.extracting import fit_extractor as run
 
-    place = None if output is None else check_model(Path(output))
-    result = run(pairs, **given)
-    if place is not None:
-        result.model.save(place)
-    return result
+    return fit_and_save(run, output, pairs, **given)
 
 
 def command(

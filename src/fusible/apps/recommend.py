@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fusible.apps import options
+from fusible.apps.kept import fit_and_save
 from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import DataError
 
@@ -25,14 +26,9 @@ def fit_recommender(ratings: Any, *, output: str | Path | None = None, **given: 
 
     All other options, and the result, are those of `fusible.tasks.recommend.recommending.fit_recommender`.
     """
-    from fusible.tasks.folder import check_model
     from fusible.tasks.recommend.recommending import fit_recommender as run
 
-    place = None if output is None else check_model(Path(output))
-    result = run(ratings, **given)
-    if place is not None:
-        result.model.save(place)
-    return result
+    return fit_and_save(run, output, ratings, **given)
 
 
 @app.command("fit")
