@@ -49,10 +49,16 @@ def _plain(result: Any) -> dict[str, Any]:
     return {
         "metric": result.metric,
         "auto": result.auto,
+        "reason": result.strategy("auto").note,
         "best_single": result.best_single,
         "truth": np.asarray(result.truth, float).round(6).tolist(),
         "strategies": {
-            row.name: {"family": row.family, "score": row.test.score, "fit_seconds": row.fit_seconds}
+            row.name: {
+                "family": row.family,
+                "score": row.test.score,
+                "valid": row.valid.score,
+                "fit_seconds": row.fit_seconds,
+            }
             for row in result.strategies
         },
         "decisions": {name: _decided(result, name) for name in result.predictions},

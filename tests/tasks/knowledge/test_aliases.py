@@ -34,6 +34,9 @@ def groups(*names, **given):
         ([named("World Health Organization", "ORG", 1, "a"), named("WHO", "", 1, "b")], "acronym"),
         ([named("New York City", "GPE", 1, "a"), named("NYC", "GPE", 1, "b")], "acronym"),
         ([named("Marie Curie", "PERSON", 1, "ab"), named("Curie", "PERSON", 1, "a")], "surname"),
+        ([named("Marie Curie", "PERSON", 1, "ab"), named("M. Curie", "PERSON", 1, "a")], "initials"),
+        ([named("J. S. Bach", "PERSON"), named("Johann Sebastian Bach", "PERSON")], "initials"),
+        ([named("J. Bach", "PERSON"), named("Johann Sebastian Bach", "PERSON")], "initials"),
         ([named("Michelangelo"), named("Michaelangelo")], "mistake"),
         ([named("Schiphol Airport", "FAC", 9), named("Schipol Airport", "FAC")], "mistake"),
     ],
@@ -56,6 +59,11 @@ def test_names_that_are_one(names, rule):
         [named("Marie Curie", "PERSON"), named("Pierre Curie", "PERSON"), named("Curie", "PERSON")],
         [named("Marie Curie", "PERSON", 1, "a"), named("Curie", "PERSON", 1, "b")],
         [named("John Smith"), named("Joan Smith")],
+        [named("Pierre Curie", "PERSON"), named("M. Curie", "PERSON")],
+        [named("Marie Curie", "PERSON"), named("Max Curie", "PERSON"), named("M. Curie", "PERSON")],
+        [named("Marie Curie", "PERSON", 1, "a"), named("M. Curie", "PERSON", 1, "b")],
+        [named("J. S. Bach", "PERSON"), named("Johann Christian Bach", "PERSON")],
+        [named("J. Bach", "PERSON"), named("J. S. Bach", "PERSON")],
         [named("Columbia", "GPE", 9), named("Colombia", "GPE", 9)],
         [named("C"), named("C++"), named("C#")],
     ],
@@ -133,3 +141,11 @@ def test_many_spellings_of_one_name_are_not_compared_all_with_all(monkeypatch):
     assert len(set(entity.values())) == 1
     assert len(made) == 399
     assert len(calls) < 2000
+
+
+def test_surname_and_initials_are_put_to_the_same_full_name_in_any_order():
+    names = [named("Marie Curie", "PERSON", 3), named("M. Curie", "PERSON"), named("Curie", "PERSON")]
+    for order in (names, names[::-1]):
+        found, rules = groups(*order)
+        assert found == [["Curie", "M. Curie", "Marie Curie"]]
+        assert sorted(rules) == ["initials", "surname"]

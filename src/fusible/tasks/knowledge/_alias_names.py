@@ -102,17 +102,36 @@ def marks(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(_NUMBER.findall(key))), tuple(telling)
 
 
+def shortened(short: str, full: str) -> bool:
+    """Whether a person's key may be short for another: the surname alone, or after initials of the first names.
+
+    >>> shortened("m curie", "marie curie"), shortened("curie", "m curie"), shortened("m curie", "pierre curie")
+    (True, True, False)
+    """
+    *said, last = short.split()
+    *given, surname = full.split()
+    alike = (a == b or (len(a) == 1 and b.startswith(a)) for a, b in zip(said, given, strict=False))
+    return last == surname and len(last) > 1 and len(said) <= len(given) and all(alike)
+
+
 def telling(name: Named) -> tuple[object, ...]:
     """All of a name that `differ` looks at: names that have the same differ from the same others."""
-    return name.kind, name.name.islower(), bool(ACRONYM.fullmatch(name.name)), marks(name.name)
+    own = key_of(name.name) if name.kind == "person" else ""
+    return name.kind, name.name.islower(), bool(ACRONYM.fullmatch(name.name)), marks(name.name), own
 
 
 def differ(one: Named, other: Named) -> bool:
-    """Whether two names cannot be one entity: clear types of two kinds, other numbers, "north" against "south"."""
+    """Whether two names cannot be one entity: clear types of two kinds, other numbers, "north" against "south".
+
+    Initials are no mark where they may be those of the other's first names.
+    """
     if one.kind and other.kind and one.kind != other.kind:
         return True
     if one.name.islower() != other.name.islower() and bool(one.kind) != bool(other.kind):
         return True  # "apple" and "Apple", a company
     (numbers, told), (others, say) = marks(one.name), marks(other.name)
     short = any(ACRONYM.fullmatch(name.name) for name in (one, other))  # which hides the "new" of "NYC"
+    if one.kind == other.kind == "person":
+        key, second = key_of(one.name), key_of(other.name)
+        short = short or shortened(key, second) or shortened(second, key)
     return numbers != others or (told != say and not short)

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from fusible.errors import MissingExtraError
-from fusible.tasks.knowledge._alias_names import ACRONYM, VALUES, Named, differ, firm, key_of
+from fusible.tasks.knowledge._alias_names import ACRONYM, VALUES, Named, differ, firm, key_of, shortened
 
 BLOCK = 200
 """Names in a block from which on what they share says nothing."""
@@ -96,18 +96,24 @@ def _initials(name: str) -> set[str]:
 
 
 def surnames(names: Sequence[Named]) -> Iterator[Merge]:
-    """As "Curie" and "Marie Curie": where one full name alone ends so, and all documents of the short one have it."""
-    people = [name for name in names if name.kind == "person"]
+    """As "Curie", "M. Curie" and "Marie Curie": one full name alone may be meant, in all documents of the short one."""
+    people = [(name, key_of(name.name).split()) for name in names if name.kind == "person"]
     full: dict[str, dict[str, list[Named]]] = defaultdict(dict)
-    for name in people:
-        words = key_of(name.name).split()
-        if len(words) > 1:
-            full[words[-1]].setdefault(key_of(name.name), []).append(name)
-    for name in people:
-        alike = full.get(key_of(name.name), {})
-        found = next(iter(alike.values()), [])
-        if len(alike) == 1 and name.documents <= found[0].documents:
-            yield Merge(name.name, found[0].name, "surname", 0.9)
+    for name, words in people:
+        if len(words) > 1 and not _initialled(words):
+            full[words[-1]].setdefault(" ".join(words), []).append(name)
+    for name, words in people:
+        if len(words) > 1 and not _initialled(words):
+            continue
+        key = " ".join(words)
+        alike = [own for other, own in full.get(words[-1], {}).items() if shortened(key, other)]
+        if len(alike) == 1 and name.documents <= alike[0][0].documents:
+            yield Merge(name.name, alike[0][0].name, "initials" if len(words) > 1 else "surname", 0.9)
+
+
+def _initialled(words: Sequence[str]) -> bool:
+    """Whether all first names are initials."""
+    return len(words) > 1 and all(len(word) == 1 for word in words[:-1])
 
 
 def mistakes(names: Sequence[Named]) -> Iterator[Merge]:

@@ -15,10 +15,10 @@ def merge_names(
 ) -> tuple[dict[str, str], list[Merge]]:
     """The entity of each name (the name that stands for it), and the evidence of each merge that was made.
 
-    Rules: `spelling`, `legal form`, `acronym`, `surname`, `mistake`, and with `encode` `meaning`. Merges are made from
-    the best score down; one that would bring together names that differ in numbers, in words such as "north", or in
-    clear types, over however many others, is left out. Names in `apart` stay for themselves. Nothing depends on the
-    order of the names. An entity is called by its most frequent name, of these the longest with a capital.
+    Rules: `spelling`, `legal form`, `acronym`, `surname`, `initials`, `mistake`, and with `encode` `meaning`. Merges
+    are made from the best score down; one that would bring together names that differ in numbers, in words such as
+    "north", or in clear types, over however many others, is left out. Names in `apart` stay for themselves. Nothing
+    depends on the order of the names. It is called by its most frequent name, of these the longest with a capital.
 
     >>> some = [Named(name, "ORG", 1, frozenset({"a"})) for name in ("United Nations", "UN", "the united nations")]
     >>> merge_names(some)[0]["UN"]

@@ -194,3 +194,43 @@ def test_names_are_looked_for_some_spans_at_a_time(searcher, monkeypatch):
     monkeypatch.setattr(entities, "CELLS", 1)
     assert searcher.read(question).named == whole
     assert any(one.how == "spelling" for named in whole for one in named.candidates)
+
+
+@pytest.fixture(scope="module")
+def built():
+    """A graph as it is built from texts: relations are verbs with their prepositions, types those of names in texts."""
+    rows = [
+        ("Ada Low", "born in", "Ulm"),
+        ("Ada Low", "born in", "1867"),
+        ("Ada Low", "found", "Acme"),
+        ("Acme", "founded in", "1890"),
+        ("Acme", "founded in", "Bonn"),
+        ("Bob Hill", "found", "Bolt"),
+        ("Ada Low", "be", "physicist"),
+    ]
+    types = {"Ada Low": "PERSON", "Bob Hill": "PERSON", "Ulm": "GPE", "Bonn": "GPE", "1867": "DATE", "1890": "DATE"}
+    types |= {"Acme": "ORG", "Bolt": "ORG", "physicist": ""}
+    told = pd.DataFrame({"entity": list(types), "type": list(types.values())})
+    return fusible.GraphSearcher(pd.DataFrame(rows, columns=["head", "relation", "tail"]), entities=told)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "relation"),
+    [
+        ("Where was Ada Low born?", "Ulm", "born in"),
+        ("When was Ada Low born?", "1867", "born in"),
+        ("Who founded Acme?", "Ada Low", "found"),
+        ("When was Acme founded?", "1890", "founded in"),
+        ("Where was Acme founded?", "Bonn", "founded in"),
+        ("companies founded by physicists", "Acme", "found"),
+    ],
+)
+def test_words_that_ask_and_prepositions_say_what_is_looked_for(built, question, answer, relation):
+    found = built.search(question)
+    assert found.answers[0].name == answer
+    assert found.relations[0].meant == relation
+
+
+def test_types_are_said_in_words(built):
+    first = built.search("Where was Ada Low born?").answers[0]
+    assert first.types == ("city or country",)

@@ -24,7 +24,8 @@ LOOSE = ("part", "meaning")
 """How an entity is linked where the words need not be its name."""
 NEAR = 0.3
 """Least cosine of what counts as near where a question names nothing: words without sense are near nothing."""
-
+UNFIT = 0.5
+"""What is left of all scores of an entity whose type is not what "who", "where" or "when" asks for."""
 
 Says = Callable[[np.ndarray], np.ndarray]
 """Log-probabilities (rows, entities) of queries (rows, 2)."""
@@ -50,6 +51,7 @@ class Members:
         pairs = [(row, places[kind]) for row, types in enumerate(own) for kind in types]
         self._typed = np.array(pairs, np.int64).reshape(-1, 2)
         self._is_type = np.array([bool(held.types[row]) for row in self._typed[:, 0]], bool)
+        self._distinct_types = set(held.types)
         self._codes, distinct = held.mentions["sentence"].factorize()
         self._sentences = texts.kept([str(one) for one in distinct], "encode sentences")
         ends = held.triples[held.mentions["triple"].to_numpy(np.int64)][:, [0, 2]]
@@ -94,9 +96,18 @@ class Members:
         if self._rules is not None:
             found["rules"] = self._rules.scores(reading.asked)
         known = [entity for entity in reading.starts if not self._may_answer(entity, reading)]
+        unfit = self._unfit(reading)
         for values in found.values():
             values[known] = 0.0
+            values[unfit] *= UNFIT
         return found
+
+    def _unfit(self, reading: Reading) -> np.ndarray:
+        """Places of entities whose types are not what "who", "where" or "when" asks for (Li & Roth 2002)."""
+        if not reading.is_general:
+            return np.array([], np.int64)
+        wrong = {types for types in self._distinct_types if not reading.fits(types)}
+        return np.flatnonzero([types in wrong for types in self.held.types]) if wrong else np.array([], np.int64)
 
     def _may_answer(self, entity: int, reading: Reading) -> bool:
         """Whether a linked entity may be what is asked for: named in part only, and called what is looked for."""

@@ -9,17 +9,25 @@ import numpy as np
 
 from fusible.tasks.knowledge.search.entities import Named
 from fusible.tasks.knowledge.search.relations import Asked
-from fusible.tasks.knowledge.search.words import ASKING, words_of
+from fusible.tasks.knowledge.search.words import ASKING, SAID_TYPES, words_of
 
-PERSON = "person human"
+PERSON, PLACE, TIME = "person human", "place location country city", "date year time"
 KINDS = {
     "who": PERSON,
     "whom": PERSON,
     "whose": PERSON,
-    "where": "place location country city",
-    "when": "date year time",
+    "where": PLACE,
+    "when": TIME,
 }
 """What is asked for by words that ask."""
+_GROUPS = ("NORP", "ORG")
+FITTING = {
+    PERSON: frozenset(SAID_TYPES[name] for name in ("PERSON", *_GROUPS)),
+    PLACE: frozenset(SAID_TYPES[name] for name in ("GPE", "LOC", "FAC", "EVENT", *_GROUPS)),
+    TIME: frozenset(SAID_TYPES[name] for name in ("DATE", "TIME", "EVENT")),
+}
+"""Types that may answer such a word, of those that graphs built from texts have."""
+KNOWN = frozenset(SAID_TYPES.values())
 ASKED = 4
 """Words that say what kind of answer is asked for, at most."""
 
@@ -44,6 +52,11 @@ class Reading:
     def is_general(self) -> bool:
         """Whether all that is known of the kind is that it is a person, a place or a time."""
         return self.kind in KINDS.values()
+
+    def fits(self, types: Sequence[str]) -> bool:
+        """Whether an entity of such types may answer: not where all are known, and none is what "who" or such asks."""
+        fitting = FITTING.get(self.kind)
+        return fitting is None or not types or not KNOWN.issuperset(types) or not fitting.isdisjoint(types)
 
     @property
     def starts(self) -> dict[int, float]:

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from fusible.tasks.knowledge._words import words
 from fusible.tasks.knowledge.search.bm25 import stems
 from fusible.tasks.knowledge.search.entities import Named
 from fusible.tasks.knowledge.search.texts import Texts
+from fusible.tasks.knowledge.search.words import words_of
 
 SHARED = 0.35
 """Weight of shared words beside that of cosines."""
+PREPOSITIONS = words("in at on by of to from with for as")
+OTHER = 0.1
+"""What of relations of the same words ("found", "founded in") those lose that do not end as the question says."""
 COLD = 0.07
 """Temperature of chances of relations, in units of similarity."""
 MOST = 12
@@ -49,6 +54,12 @@ class RelationLinker:
         self._whole = texts.kept(whole, "encode relations")
         self.passive = np.array([label.casefold().endswith(" by") for label in labels], bool)
         self._words = [frozenset(stems(label)) for label in labels]
+        ends = [label.casefold().split()[-1:] for label in labels]
+        self._ends = [end[0] if end and end[0] in PREPOSITIONS else "" for end in ends]
+        alike: dict[frozenset[str], list[int]] = {}
+        for place, own in enumerate(self._words):
+            alike.setdefault(own, []).append(place)
+        self._alike = [places for own, places in alike.items() if own and len(places) > 1]
         held = Counter(word for words in self._words for word in words)
         self._rarity = {word: 1.0 / np.log(2.0 + count) for word, count in held.items()}
 
@@ -64,7 +75,15 @@ class RelationLinker:
         whole = [sum(self._rarity[word] for word in words) or 1.0 for words in self._words]
         shared = np.array(weights) / np.array(whole)
         found: np.ndarray = 0.5 * (self._labels @ vector + self._whole @ vector) + SHARED * shared
+        said = {word.text.casefold() for word in words_of(question)}
+        for places in self._alike:
+            found[places] = found[places].max() - [OTHER * (not self._ends_so(place, said)) for place in places]
         return found
+
+    def _ends_so(self, place: int, said: set[str]) -> bool:
+        """Whether a relation ends as words of a question do: "founded in" where they ask for a place or time."""
+        end, places = self._ends[place], not said.isdisjoint({"where", "when"})
+        return (not end and not places) or end in said or (places and end in {"in", "at", "on"})
 
 
 class Ends:

@@ -18,7 +18,7 @@ from fusible.data.graph_files import COLUMNS
 from fusible.data.read import read
 from fusible.errors import DataError
 from fusible.tasks.knowledge._links_views import NAME, with_entities
-from fusible.tasks.knowledge.search.words import label_of
+from fusible.tasks.knowledge.search.words import label_of, type_of
 from fusible.types import Modality, Role
 
 TRIPLES, MENTIONS, ENTITIES = "triples.parquet", "mentions.parquet", "entities.parquet"
@@ -147,7 +147,7 @@ def _with_table(found: Searchable, table: Any, name: str) -> Searchable:
         own = cells[shown][row][:1] if shown else []
         others = [one for column in ALIASES if column in cells for one in cells[column][row]]
         names[place] = tuple(dict.fromkeys([*own, *names[place], *others]))
-        types[place] = tuple(label_of(one) for column in TYPES if column in cells for one in cells[column][row])
+        types[place] = tuple(type_of(one) for column in TYPES if column in cells for one in cells[column][row])
         parts = [about[place], *(", ".join(cells[column][row]) for column in rest)]
         about[place] = ". ".join(part for part in parts if part)
     return replace(found, graph=graph, names=names, types=types, about=about)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from fusible.tasks._search_why import stem
+from fusible.tasks.knowledge._words import words
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -37,8 +38,33 @@ ASKING = frozenset(
 )
 """Words that ask; they name nothing."""
 
+SAID_TYPES = {
+    "PERSON": "person",
+    "NORP": "nationality, religion or party",
+    "FAC": "building",
+    "ORG": "organization or company",
+    "GPE": "city or country",
+    "LOC": "location",
+    "PRODUCT": "product",
+    "EVENT": "event",
+    "WORK_OF_ART": "work of art",
+    "LAW": "law",
+    "LANGUAGE": "language",
+    "DATE": "date or year",
+    "TIME": "time",
+    "PERCENT": "percentage",
+    "MONEY": "amount of money",
+    "QUANTITY": "quantity",
+    "ORDINAL": "ordinal number",
+    "CARDINAL": "number",
+}
+"""Types that graphs built from texts have (those of OntoNotes), in words that a question may ask for them with."""
+
 HELPING = frozenset(["does", "did", "doing", "having"])
 """Verbs that help others, beside those that a common list of stop words has."""
+
+TELLING = words("amount bill bottom call cry describe detail fill fire found interest mill mine move part")
+"""Words of that list (scikit-learn's) that tell something: it takes "found" for the past of "find" alone."""
 
 
 class Word(NamedTuple):
@@ -102,9 +128,18 @@ def label_of(name: str) -> str:
     return " ".join(part if part.isupper() else part.lower() for part in _HUMP.split(plain))
 
 
+def type_of(name: str) -> str:
+    """A type as a reader would say it.
+
+    >>> type_of("GPE"), type_of("Railway_Station"), type_of("film")
+    ('city or country', 'Railway Station', 'film')
+    """
+    return SAID_TYPES.get(name) or label_of(name)
+
+
 @cache
 def common() -> frozenset[str]:
     """English words that tell nothing by themselves, in lower case."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS) | ASKING | HELPING
+    return (frozenset(ENGLISH_STOP_WORDS) - TELLING) | ASKING | HELPING
