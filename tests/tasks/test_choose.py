@@ -59,6 +59,26 @@ def test_the_best_of_singles_and_of_fusions_are_compared(context):
     assert (auto.name, best.name) == ("model:d", "single:b")
 
 
+def test_of_those_that_held_out_rows_cannot_tell_apart_the_one_of_least_log_loss_is_taken(context):
+    single, lucky = fitted(context, "single:a", 0.6), fitted(context, "feature:b", 0.95, seed=1)
+    sound, poor = fitted(context, "model:c", 0.88, seed=2), fitted(context, "model:d", 0.5, seed=3)
+    wrong = sound.held_out.argmax(axis=1) != context.learned
+    sound.held_out[:75] = np.where(wrong[:75, None], 0.5 + 0.1 * (sound.held_out[:75] - 0.5), sound.held_out[:75])
+    assert context.score(context.learned[:75], sound.held_out[:75]) < context.score(
+        context.learned[:75], lucky.held_out[:75]
+    )
+    auto, _, why = choose(context, [single, lucky, sound, poor])
+    assert auto is sound
+    assert "of least log-loss among the 2 best of 4" in why
+
+
+def test_what_is_surely_better_is_taken_whatever_its_log_loss(context):
+    single, better = fitted(context, "single:a", 0.5), fitted(context, "feature:b", 1.0)
+    better.held_out[:75] = 0.5 + 0.02 * (better.held_out[:75] - 0.5)  # a temperature mends that
+    surer = fitted(context, "model:c", 0.75, seed=2)
+    assert choose(context, [single, better, surer])[0] is better
+
+
 def test_only_rows_that_every_strategy_holds_out_count(context):
     single, fused = fitted(context, "single:a", 0.9), fitted(context, "end_to_end:b", 1.0, rows=20)
     single.held_out[:20] = [0.5, 0.5]

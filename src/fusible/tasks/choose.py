@@ -1,4 +1,7 @@
-"""The choice of `auto`: the best strategy on held-out rows, a single view unless fusing shows a gain."""
+"""The choice of `auto`: the best strategy on held-out rows, a single view unless fusing shows a gain.
+
+What held-out rows cannot tell apart by the study's metric is told apart by log-loss.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 
 from fusible.errors import ConfigError
 from fusible.evaluation import bootstrap, metrics
+from fusible.evaluation.calibration import apply_temperature, temperature
 from fusible.tasks.context import Context, Fitted
 
 CONFIDENCE = 0.95
@@ -29,13 +33,45 @@ def choose(context: Context, fitted: list[Fitted]) -> tuple[Fitted, Fitted, str]
     best = max(fused, key=lambda f: values[f.name])
     shared = np.intersect1d(best.known, single.known)
     sure = confidence(context, best, single, shared)
-    if sure >= CONFIDENCE:
-        return best, single, f"best of {len(fitted)} on held-out rows; beats {single.name} in {sure:.0%} of resamples"
-    return (
-        single,
-        single,
-        f"{best.name}, the best fused, beats it in {sure:.0%} of resamples of {len(shared)} held-out rows only",
-    )
+    if sure < CONFIDENCE:
+        return (
+            single,
+            single,
+            f"{best.name}, the best fused, beats it in {sure:.0%} of resamples of {len(shared)} held-out rows only",
+        )
+    auto, among = _steadiest(context, best, single, fused, rows)
+    sure = confidence(context, auto, single, np.intersect1d(auto.known, single.known))
+    told = f"best of {len(fitted)}" if among == 1 else f"of least log-loss among the {among} best of {len(fitted)}"
+    return auto, single, f"{told} on held-out rows; beats {single.name} in {sure:.0%} of resamples"
+
+
+def _steadiest(
+    context: Context, best: Fitted, single: Fitted, fused: list[Fitted], rows: np.ndarray
+) -> tuple[Fitted, int]:
+    """Of the strategies that held-out rows cannot tell from the best, that of least log-loss; and how many they are.
+
+    The best of many by a score that counts right and wrong on few rows is best by luck, too; the log-loss, after a
+    temperature of each, sees how sure they are. All beat the best single view as clearly as the best does.
+    """
+    if not (context.task.is_classification or context.task.kind == "multilabel"):
+        return best, 1
+    rivals = [
+        one
+        for one in fused
+        if one is best
+        or (
+            confidence(context, best, one, rows) < CONFIDENCE
+            and confidence(context, one, single, np.intersect1d(one.known, single.known)) >= CONFIDENCE
+        )
+    ]
+    return min(rivals, key=lambda one: _loss(context, one, rows)), len(rivals)
+
+
+def _loss(context: Context, fitted: Fitted, rows: np.ndarray) -> float:
+    """Log-loss on held-out rows, after the temperature that is best there."""
+    truth, task = context.learned[rows], context.task
+    told = fitted.held_out[rows]
+    return metrics.score("log_loss", task, truth, apply_temperature(told, temperature(told, truth, task), task))
 
 
 def best_of(context: Context, fitted: list[Fitted]) -> int:
