@@ -14,7 +14,7 @@ from typing import Any
 
 from fusible.evaluation.extraction import Triple
 from fusible.evaluation.names import same_name
-from fusible.tasks.knowledge.extracted import Extractor, Said
+from fusible.tasks.knowledge.extract.extracted import Extractor, Said
 
 Label = tuple[str, bool]
 """A relation, and whether it leads from tail to head."""

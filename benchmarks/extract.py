@@ -61,7 +61,7 @@ def _trained(tables: dict[str, Any], seed: int, args: argparse.Namespace) -> dic
 
     import fusible
     from fusible.evaluation.study import plain
-    from fusible.tasks.knowledge.extracting import ExtractSettings
+    from fusible.tasks.knowledge.extract.fit import ExtractSettings
 
     fitted = pd.concat([tables[part].assign(split=part) for part in FILES], ignore_index=True)
     settings = ExtractSettings(**({"epochs": 1} if args.quick else {}))
@@ -80,8 +80,8 @@ def _rules(tables: dict[str, Any]) -> dict[str, Any]:
     """Rules over a parse, their phrases named by the first text of each training row."""
     from _extract_rules import Named, labels_of
 
-    from fusible.tasks.knowledge._extract_pairs import read_pairs
-    from fusible.tasks.knowledge.parse_rules import RuleExtractor
+    from fusible.tasks.knowledge.construct.parse_rules import RuleExtractor
+    from fusible.tasks.knowledge.extract._pairs import read_pairs
 
     rules, train = RuleExtractor(), read_pairs(tables["train"])["train"]
     named = Named(rules, labels_of(rules, [pair.texts[0] for pair in train], [pair.triples for pair in train]))
@@ -97,9 +97,9 @@ def _rules(tables: dict[str, Any]) -> dict[str, Any]:
 def _scored(extractor: Any, table: Any, seed: int) -> dict[str, Any]:
     """Scores, calibration error and speed of an extractor on the texts of a table."""
     from fusible.evaluation.study import plain
-    from fusible.tasks.knowledge._extract_pairs import read_pairs
-    from fusible.tasks.knowledge._extract_text import sentences
-    from fusible.tasks.knowledge.extracting import measure as scored
+    from fusible.tasks.knowledge.extract._pairs import read_pairs
+    from fusible.tasks.knowledge.extract._text import sentences
+    from fusible.tasks.knowledge.extract.fit import measure as scored
 
     pairs = read_pairs(table)["train"]
     started = time.process_time()

@@ -139,7 +139,7 @@ def _features(searcher: Any, asked: Sequence[Question]) -> Iterator[tuple[Questi
 
 
 def _settings(quick: bool) -> Any:
-    from fusible.tasks.knowledge.links import LinkSettings
+    from fusible.tasks.knowledge.links.fit import LinkSettings
 
     held = LinkSettings(width=128, batch=500, epochs=16, look=4, patience=2)
     return replace(held, width=8, epochs=2) if quick else held

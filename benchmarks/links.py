@@ -74,7 +74,7 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _settings(name: str, quick: bool) -> Any:
-    from fusible.tasks.knowledge.links import LinkSettings
+    from fusible.tasks.knowledge.links.fit import LinkSettings
 
     if name == "CoDEx-S":
         settings = LinkSettings(width=300, batch=1_000, epochs=18, look=3, patience=2)

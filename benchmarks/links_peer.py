@@ -109,8 +109,8 @@ def compare_epochs(benchmark: Benchmark) -> None:
 
 def our_epochs(train: np.ndarray, sizes: tuple[int, int], width: int, batch: int) -> Callable[[int], Any]:
     """What trains Fusible's ComplEx for a number of epochs."""
-    from fusible.tasks.knowledge._links_network import LinkNetwork, LinkSettings
-    from fusible.tasks.knowledge._links_train import train as run
+    from fusible.tasks.knowledge.links._network import LinkNetwork, LinkSettings
+    from fusible.tasks.knowledge.links._train import train as run
 
     network = LinkNetwork(*sizes, "complex", width)
     settings = LinkSettings(width=width, batch=batch, rate=RATE, penalty=0.0)

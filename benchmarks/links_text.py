@@ -40,7 +40,7 @@ def main() -> None:
 def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """One fit with a table of entities: its rows, and what each test triple gained."""
     import fusible
-    from fusible.tasks.knowledge.links import LinkSettings
+    from fusible.tasks.knowledge.links.fit import LinkSettings
 
     folder = data_folder("graphs") / FOLDERS[name]
     if name == "UMLS":

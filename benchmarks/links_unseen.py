@@ -37,7 +37,7 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """One fit without the held-out entities, and what is found of their links."""
     import fusible
     from fusible.evaluation.links import both_ways
-    from fusible.tasks.knowledge.links import LinkSettings
+    from fusible.tasks.knowledge.links.fit import LinkSettings
 
     folder = data_folder("graphs") / "umls"
     graph, strangers = held_out(fusible.read_graph(folder), seed)

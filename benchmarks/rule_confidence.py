@@ -32,7 +32,7 @@ def main() -> None:
     sys.argv = [word for word in sys.argv if word != "--write"]
     benchmark = Benchmark("rule_confidence", arguments(__doc__))
     folder = data_folder("webnlg")
-    from fusible.tasks.knowledge._parse_confidence import JUDGED, write_counts
+    from fusible.tasks.knowledge.construct._parse_confidence import JUDGED, write_counts
 
     for part in ("dev", "test"):
         texts = _texts(folder / f"{part}.jsonl.gz")
@@ -62,7 +62,7 @@ def _texts(path: Any) -> list[tuple[str, list[list[str]]]]:
 
 
 def _read(texts: list[str]) -> tuple[list[list[Any]], float]:
-    from fusible.tasks.knowledge.parse_rules import RuleExtractor
+    from fusible.tasks.knowledge.construct.parse_rules import RuleExtractor
 
     extractor = RuleExtractor()
     extractor.extract(["The parser is loaded."])
@@ -100,7 +100,7 @@ def _same(said: str, given: str) -> bool:
     """Whether two names are one: one has all words of the other, or a few wrong letters; numbers must agree."""
     from rapidfuzz import fuzz
 
-    from fusible.tasks.knowledge._alias_names import key_of
+    from fusible.tasks.knowledge.construct._alias_names import key_of
 
     one, other = key_of(said).split(), key_of(re.sub(r"\(.*?\)", "", given).replace("_", " ")).split()
     if not one or not other:

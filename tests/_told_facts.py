@@ -2,7 +2,7 @@
 
 import re
 
-from fusible.tasks.knowledge.extracted import Said
+from fusible.tasks.knowledge.extract.extracted import Said
 
 LINE = re.compile(r"^(.+?) > (.+?) > (.+?)$", re.MULTILINE)
 

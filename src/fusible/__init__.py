@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from fusible.tasks.folder import load
     from fusible.tasks.indexing import build_index, compact_index, delete_rows
     from fusible.tasks.inspect import inspect
-    from fusible.tasks.knowledge.construct import build_graph
-    from fusible.tasks.knowledge.extractor import load_extractor
-    from fusible.tasks.knowledge.links_model import load_links
-    from fusible.tasks.knowledge.queries import query_graph
-    from fusible.tasks.knowledge.rules import mine_rules
+    from fusible.tasks.knowledge.construct.build import build_graph
+    from fusible.tasks.knowledge.extract.extractor import load_extractor
+    from fusible.tasks.knowledge.links.model import load_links
+    from fusible.tasks.knowledge.query.ask import query_graph
+    from fusible.tasks.knowledge.rules.mined import mine_rules
     from fusible.tasks.knowledge.search.searcher import GraphSearcher, search_graph
     from fusible.tasks.knowledge.sparql import ask_graph
     from fusible.tasks.recommend.stored import load_recommender
@@ -118,14 +118,14 @@ __all__ = [
 _PLACES = {
     "GraphSearcher": "fusible.tasks.knowledge.search.searcher",
     "search_graph": "fusible.tasks.knowledge.search.searcher",
-    "query_graph": "fusible.tasks.knowledge.queries",
-    "mine_rules": "fusible.tasks.knowledge.rules",
+    "query_graph": "fusible.tasks.knowledge.query.ask",
+    "mine_rules": "fusible.tasks.knowledge.rules.mined",
     "fit_recommender": "fusible.apps.recommend",
     "load_recommender": "fusible.tasks.recommend.stored",
-    "load_links": "fusible.tasks.knowledge.links_model",
+    "load_links": "fusible.tasks.knowledge.links.model",
     "fit_links": "fusible.apps.graph",
     "fit_extractor": "fusible.apps.graph_extract",
-    "load_extractor": "fusible.tasks.knowledge.extractor",
+    "load_extractor": "fusible.tasks.knowledge.extract.extractor",
     "load_importance": "fusible.tasks.video.importance_model",
     "fit_importance": "fusible.tasks.video.importance_model",
     "video_moments": "fusible.apps.video",
@@ -133,7 +133,7 @@ _PLACES = {
     "align": "fusible.apps.align",
     "analyze_video": "fusible.apps.video",
     "ask_graph": "fusible.tasks.knowledge.sparql",
-    "build_graph": "fusible.tasks.knowledge.construct",
+    "build_graph": "fusible.tasks.knowledge.construct.build",
     "build_index": "fusible.tasks.indexing",
     "compact_index": "fusible.tasks.indexing",
     "compare": "fusible.apps.study",

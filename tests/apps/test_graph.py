@@ -18,7 +18,7 @@ def people(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(people, tmp_path_factory):
     import fusible
-    from fusible.tasks.knowledge.links import LinkSettings
+    from fusible.tasks.knowledge.links.fit import LinkSettings
 
     place = tmp_path_factory.mktemp("links") / "model"
     settings = LinkSettings(width=8, epochs=20)

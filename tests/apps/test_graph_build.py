@@ -8,7 +8,7 @@ from _cases import call, files
 from _told_facts import LineExtractor
 
 from fusible.data.graph import read_graph
-from fusible.tasks.knowledge import construct
+from fusible.tasks.knowledge.construct import build as building
 
 pytest.importorskip("pyoxigraph")
 
@@ -17,7 +17,7 @@ pytest.importorskip("pyoxigraph")
 def lines(monkeypatch):
     """Documents say what their lines do: these tests are not of the rules."""
     reader = LineExtractor()
-    monkeypatch.setattr(construct, "_extractor", lambda given, device: reader)
+    monkeypatch.setattr(building, "_extractor", lambda given, device: reader)
     return reader
 
 

@@ -14,7 +14,7 @@ from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fusible.tasks.knowledge.links_result import Links
+    from fusible.tasks.knowledge.links.result import Links
 
 app = typer.Typer(name="graph", help="Build knowledge graphs, and reason over them.", no_args_is_help=True)
 app.command("search")(graph_search.search)
@@ -28,9 +28,9 @@ app.command("classify")(classify)
 def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> Links:
     """Learn which links a graph lacks; with `output` write the model's folder.
 
-    All other options, and the result, are those of `fusible.tasks.knowledge.links.fit_links`.
+    All other options, and the result, are those of `fusible.tasks.knowledge.links.fit.fit_links`.
     """
-    from fusible.tasks.knowledge.links import fit_links as run
+    from fusible.tasks.knowledge.links.fit import fit_links as run
 
     return fit_and_save(run, output, graph, **given)
 
@@ -65,7 +65,7 @@ def fit(
 ) -> None:
     """Learn links from a graph, and measure what it finds of those that were held out."""
     from fusible.apps.progress import RichProgress
-    from fusible.tasks.knowledge._links_network import LinkSettings
+    from fusible.tasks.knowledge.links._network import LinkSettings
 
     with quiet_stdout():
         result = fit_links(
@@ -106,7 +106,7 @@ def predict(
 ) -> None:
     """Name the likeliest ends of a relation."""
     from fusible.apps.graph_rules import print_reasons, reasons_of
-    from fusible.tasks.knowledge.links_model import load_links
+    from fusible.tasks.knowledge.links.model import load_links
 
     if (head is None) == (tail is None):
         raise ConfigError("give --head or --tail, not both; the other end is what is looked for")

@@ -13,7 +13,7 @@ from fusible.apps.output import print_json, quiet_stdout, warn
 from fusible.data.iri import NAMESPACE
 
 if TYPE_CHECKING:
-    from fusible.tasks.knowledge.construct import Built
+    from fusible.tasks.knowledge.construct.build import Built
     from fusible.tasks.knowledge.shown import Shown
 
 
@@ -70,7 +70,7 @@ def build(
 ) -> None:
     """Read a graph out of texts, or bring one up to date: documents that it has already are not read again."""
     from fusible.apps.progress import RichProgress
-    from fusible.tasks.knowledge.construct import build_graph
+    from fusible.tasks.knowledge.construct.build import build_graph
 
     given: dict[str, Any] = {"text": text, "id": id_column, "extractor": extractor, "merge": merge}
     given |= {"encodings": encodings, "apart": apart or (), "remove": remove or ()}

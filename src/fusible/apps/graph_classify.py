@@ -27,7 +27,7 @@ def classify(
     import pandas as pd
 
     from fusible.evaluation.links import classified
-    from fusible.tasks.knowledge.links_model import load_links
+    from fusible.tasks.knowledge.links.model import load_links
 
     check_suffix(output)
     loaded = load_links(model)

@@ -12,15 +12,15 @@ from fusible.apps.kept import fit_and_save
 from fusible.apps.output import print_json, quiet_stdout, warn
 
 if TYPE_CHECKING:
-    from fusible.tasks.knowledge.extracting import Extraction
+    from fusible.tasks.knowledge.extract.fit import Extraction
 
 
 def fit_extractor(pairs: Any, *, output: str | Path | None = None, **given: Any) -> Extraction:
     """Learn to read triples out of texts; with `output` write the model's folder.
 
-    All other options, and the result, are those of `fusible.tasks.knowledge.extracting.fit_extractor`.
+    All other options, and the result, are those of `fusible.tasks.knowledge.extract.fit.fit_extractor`.
     """
-    from fusible.tasks.knowledge.extracting import fit_extractor as run
+    from fusible.tasks.knowledge.extract.fit import fit_extractor as run
 
     return fit_and_save(run, output, pairs, **given)
 
@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Learn to read triples out of texts, and measure it on texts that were held out."""
     from fusible.apps.progress import RichProgress
-    from fusible.tasks.knowledge._extract_train import ExtractSettings
+    from fusible.tasks.knowledge.extract._train import ExtractSettings
 
     with quiet_stdout():
         result = fit_extractor(

@@ -12,7 +12,7 @@ from fusible.apps.output import print_json
 from fusible.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fusible.tasks.knowledge.queries import Answers
+    from fusible.tasks.knowledge.query.ask import Answers
 
 
 def query(
@@ -31,9 +31,9 @@ def query(
     json: options.Json = False,
 ) -> None:
     """Answer a query over several hops: exactly, and by predicted edges where asked for."""
-    from fusible.tasks.knowledge.links_model import LinkModel, load_links
-    from fusible.tasks.knowledge.queries import query_graph
-    from fusible.tasks.knowledge.rules import mine_rules
+    from fusible.tasks.knowledge.links.model import LinkModel, load_links
+    from fusible.tasks.knowledge.query.ask import query_graph
+    from fusible.tasks.knowledge.rules.mined import mine_rules
 
     if (model is not None) + rules + known > 1:
         raise ConfigError("give one of --model, --rules and --known: edges are predicted by one of them, or by none")

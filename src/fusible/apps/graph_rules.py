@@ -12,8 +12,8 @@ from fusible.apps import options
 from fusible.apps.output import check_suffix, print_json, write_table
 
 if TYPE_CHECKING:
-    from fusible.tasks.knowledge.links_model import LinkModel
-    from fusible.tasks.knowledge.rules import Reason
+    from fusible.tasks.knowledge.links.model import LinkModel
+    from fusible.tasks.knowledge.rules.mined import Reason
 
 SHOWN = 3
 """Reasons of an answer that are shown."""
@@ -61,7 +61,7 @@ def rules(
     """Mine Horn rules from the training triples of a graph, with their support and confidence."""
     from fusible.data.graph import read_graph
     from fusible.tasks.knowledge._names import place
-    from fusible.tasks.knowledge.rules import mine_rules
+    from fusible.tasks.knowledge.rules.mined import mine_rules
 
     if output is not None:
         check_suffix(output)

@@ -10,8 +10,8 @@ from _founders import ENTITIES, TRIPLES, stored, table
 import fusible
 from fusible.data.graph import read_graph
 from fusible.errors import ConfigError
-from fusible.tasks.knowledge._links_network import LinkNetwork
-from fusible.tasks.knowledge.links_model import LinkModel
+from fusible.tasks.knowledge.links._network import LinkNetwork
+from fusible.tasks.knowledge.links.model import LinkModel
 from fusible.tasks.knowledge.search import entities
 from fusible.tasks.knowledge.search.fusion import Fusion
 from fusible.tasks.knowledge.search.reading import kind_of

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fusible.tasks.knowledge.links_model import LinkModel
-from fusible.tasks.knowledge.rules import Rules
+from fusible.tasks.knowledge.links.model import LinkModel
+from fusible.tasks.knowledge.rules.mined import Rules
 from fusible.tasks.knowledge.search.bm25 import Bm25, stems
 from fusible.tasks.knowledge.search.documents import documents, word_counts
 from fusible.tasks.knowledge.search.entities import EntityLinker

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from fusible.errors import ConfigError
-from fusible.tasks.knowledge._links_views import NAME
-from fusible.tasks.knowledge.links_model import LinkModel, load_links
-from fusible.tasks.knowledge.rules import Rules
+from fusible.tasks.knowledge.links._views import NAME
+from fusible.tasks.knowledge.links.model import LinkModel, load_links
+from fusible.tasks.knowledge.rules.mined import Rules
 from fusible.tasks.knowledge.search.fusion import Fusion, choose_fusion
 from fusible.tasks.knowledge.search.members import Members
 from fusible.tasks.knowledge.search.reading import Reading

@@ -17,7 +17,7 @@ from fusible.data.graph import Graph, graph_of, read_graph
 from fusible.data.graph_files import COLUMNS
 from fusible.data.read import read
 from fusible.errors import DataError
-from fusible.tasks.knowledge._links_views import NAME, with_entities
+from fusible.tasks.knowledge.links._views import NAME, with_entities
 from fusible.tasks.knowledge.search.words import label_of, type_of
 from fusible.types import Modality, Role
 

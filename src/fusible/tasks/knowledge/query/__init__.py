@@ -1,0 +1,1 @@
+"""Queries over several hops: read, joined exactly, or answered by chances of edges."""

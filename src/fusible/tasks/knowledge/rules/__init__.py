@@ -1,0 +1,1 @@
+"""Horn rules: mined, scored, and shown as reasons."""
