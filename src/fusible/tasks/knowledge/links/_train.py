@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def train(
     asked = Asked(triples, relations)
     best, seen, state = -1.0, [], None
     with seeded(seed):
-        optimizers = _optimizers(network, settings)
+        optimizers, mean = _optimizers(network, settings), _Mean()
         for epoch in range(1, settings.epochs + 1):
             network.train()
             for queries, answers, counts in asked.batches(settings.batch):
@@ -57,18 +58,58 @@ def train(
                 network.loss(queries, answers, settings, counts).backward()  # type: ignore[no-untyped-call]
                 for optimizer in optimizers:
                     optimizer.step()
+            if settings.average and epoch >= settings.average:
+                mean.take(network)
             if watch is None or (epoch % settings.look and epoch < settings.epochs):
                 continue
             network.eval()
-            seen.append(watch())
-            if seen[-1] > best:
-                best, state = seen[-1], {name: value.clone() for name, value in network.state_dict().items()}
-            elif len(seen) - 1 - int(np.argmax(seen)) >= settings.patience:
+            with mean.shown(network):
+                seen.append(watch())
+                if seen[-1] > best:
+                    best, state = seen[-1], {name: value.clone() for name, value in network.state_dict().items()}
+            if len(seen) - 1 - int(np.argmax(seen)) >= settings.patience:
                 break
     if state is not None:
         network.load_state_dict(state)
+    else:
+        mean.put(network)
     network.eval()
     return seen
+
+
+class _Mean:
+    """The mean of a network's parameters over all times that it was taken."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._held: list[torch.Tensor] = []
+
+    @torch.no_grad()
+    def take(self, network: LinkNetwork) -> None:
+        """Take in the parameters as they are."""
+        self._count += 1
+        if self._count == 1:
+            self._held = [part.clone() for part in network.parameters()]
+        for held, part in zip(self._held, network.parameters(), strict=True):
+            held.lerp_(part, 1 / self._count)
+
+    @torch.no_grad()
+    def put(self, network: LinkNetwork) -> None:
+        """Give the network the mean; nothing where nothing was taken."""
+        for held, part in zip(self._held, network.parameters(), strict=bool(self._held)):
+            part.copy_(held)
+
+    @contextmanager
+    def shown(self, network: LinkNetwork) -> Iterator[None]:
+        """The network has the mean inside, and its own parameters afterwards."""
+        own = [part.detach().clone() for part in network.parameters()] if self._held else []
+        self.put(network)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for held, part in zip(own, network.parameters(), strict=bool(own)):
+                    part.copy_(held)
 
 
 def _optimizers(network: LinkNetwork, settings: LinkSettings) -> list[torch.optim.Optimizer]:
