@@ -5,17 +5,17 @@ Everything public stands in `fusible.__all__`, and is imported when it is first 
 >>> import fusible
 >>> {"compare", "load", "read"} <= set(fusible.__all__)
 True
->>> print(*sorted(fusible.__all__)[:9])
-GraphSearcher align analyze_video ask_graph build_graph build_index compact_index compare compare_all
->>> print(*sorted(fusible.__all__)[9:20])
+>>> print(*sorted(fusible.__all__)[:10])
+GraphSearcher LinkSettings align analyze_video ask_graph build_graph build_index compact_index compare compare_all
+>>> print(*sorted(fusible.__all__)[10:21])
 delete_rows demo evaluate explain fit fit_answers fit_captions fit_clips fit_events fit_extractor fit_importance
->>> print(*sorted(fusible.__all__)[20:29])
+>>> print(*sorted(fusible.__all__)[21:30])
 fit_links fit_recommender fit_retrieval fit_sync inspect load load_aligner load_answerer load_captioner
->>> print(*sorted(fusible.__all__)[29:37])
+>>> print(*sorted(fusible.__all__)[30:38])
 load_events load_extractor load_importance load_links load_recommender load_retriever load_sync mine_rules
->>> print(*sorted(fusible.__all__)[37:47])
+>>> print(*sorted(fusible.__all__)[38:48])
 open_index predict query_graph read read_graph robustness search_graph summarize_video sync_video video_moments
->>> print(*sorted(fusible.__all__)[47:])
+>>> print(*sorted(fusible.__all__)[48:])
 write_graph
 """
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fusible.tasks.inspect import inspect
     from fusible.tasks.knowledge.construct.build import build_graph
     from fusible.tasks.knowledge.extract.extractor import load_extractor
+    from fusible.tasks.knowledge.links.fit import LinkSettings
     from fusible.tasks.knowledge.links.model import load_links
     from fusible.tasks.knowledge.query.ask import query_graph
     from fusible.tasks.knowledge.rules.mined import mine_rules
@@ -66,6 +67,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GraphSearcher",
+    "LinkSettings",
     "align",
     "analyze_video",
     "ask_graph",
@@ -117,6 +119,7 @@ __all__ = [
 
 _PLACES = {
     "GraphSearcher": "fusible.tasks.knowledge.search.searcher",
+    "LinkSettings": "fusible.tasks.knowledge.links.fit",
     "search_graph": "fusible.tasks.knowledge.search.searcher",
     "query_graph": "fusible.tasks.knowledge.query.ask",
     "mine_rules": "fusible.tasks.knowledge.rules.mined",
