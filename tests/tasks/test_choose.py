@@ -129,3 +129,38 @@ def test_the_threshold_is_the_best_of_held_out_rows_and_sees_no_test_row(context
     one.held_out[75:] = 0.5
     context.learned[75:] = 0
     assert threshold_of(context, one) == chosen
+
+
+def test_several_labels_are_told_apart_by_the_log_loss_of_each(rng):
+    truth = rng.integers(0, 2, (ROWS, 3))
+    split = Split(np.arange(60), np.arange(60, 75), np.arange(75, ROWS))
+    task = Task("multilabel", ("a", "b", "c"))
+    context = Context(SimpleNamespace(), split, Target("y", task), truth, "macro_f1")
+
+    def said(name, right, sure):
+        hit = np.random.default_rng(len(name)).random(truth.shape) < right
+        held = np.where(hit == (truth == 1), 0.5 + sure, 0.5 - sure)
+        held[75:] = np.nan
+        return Fitted(name, name.partition(":")[0], SimpleNamespace(name=name), held, 1.0)
+
+    single, sound = said("single:a", 0.6, 0.3), said("feature:b", 0.9, 0.4)
+    odd = Fitted("model:c", "model", SimpleNamespace(name="model:c"), sound.held_out.copy(), 1.0)
+    wrong = (odd.held_out > 0.5) != (truth == 1)
+    odd.held_out[wrong] = np.where(odd.held_out > 0.5, 0.99, 0.01)[wrong]  # as often wrong, and sure of it
+    assert choose(context, [single, odd, sound])[0] is sound
+
+
+def test_values_are_chosen_by_the_metric_alone(rng):
+    values = rng.normal(size=ROWS)
+    split = Split(np.arange(60), np.arange(60, 75), np.arange(75, ROWS))
+    context = Context(SimpleNamespace(), split, Target("y", Task("regression")), values, "r2")
+
+    def said(name, noise):
+        held = (values + np.random.default_rng(len(name)).normal(scale=noise, size=ROWS))[:, None]
+        held[75:] = np.nan
+        return Fitted(name, name.partition(":")[0], SimpleNamespace(name=name), held, 1.0)
+
+    strategies = [said("single:a", 2.0), said("feature:bb", 0.21), said("model:ccc", 0.2)]
+    auto, _, why = choose(context, strategies)
+    assert auto.name in {"feature:bb", "model:ccc"}
+    assert "best of 3" in why
