@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import yaml
 
+from fusible.data.exchange import exchanged
 from fusible.errors import DataError, MissingExtraError, ModelFormatError
 from fusible.evaluation.metrics import metric_of
 from fusible.tasks import pack
@@ -109,6 +110,9 @@ def replace(beside: Path, folder: Path) -> None:
     """Put a finished folder in its place; what stood there goes only after the new one stands."""
     if not folder.exists():
         beside.rename(folder)
+        return
+    if not folder.is_symlink() and exchanged(beside, folder):
+        shutil.rmtree(beside, ignore_errors=True)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
     folder.rename(old / "old")
