@@ -119,6 +119,8 @@ def test_rules_are_printed_and_written(capsys, people, tmp_path):
     assert (found["support"] >= 5).all()
     code, out, err = call(capsys, "graph", "rules", people, "-r", "knows", "--length", "1", "--json")
     shown = json.loads(out)["rules"]
+    _, out, _ = call(capsys, "graph", "rules", people, "-r", "knows", "--length", "1", "--json", "-k", "1")
+    assert json.loads(out)["rules"] == shown[:1]
     assert {rule["head"] for rule in shown} == {"knows"}
     assert {rule["length"] for rule in shown} == {1}
 

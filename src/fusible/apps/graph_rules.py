@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from fusible.tasks.knowledge.links.model import LinkModel
     from fusible.tasks.knowledge.rules.mined import Reason
 
+LISTED = 20
+"""Rules that are printed where nothing is said."""
 SHOWN = 3
 """Reasons of an answer that are shown."""
 
@@ -54,7 +56,9 @@ def rules(
     relation: Annotated[
         str | None, typer.Option("--relation", "-r", metavar="NAME", help="Show those of this relation alone.")
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many are shown.")] = 20,
+    k: Annotated[
+        int | None, typer.Option("--k", "-k", min=1, help=f"How many are shown ({LISTED}; in JSON, all).")
+    ] = None,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -75,8 +79,9 @@ def rules(
     if output is not None:
         write_table(frame, output)
     if json:
-        print_json({"rules": frame.to_dict("records")})
+        print_json({"rules": (frame if k is None else frame.head(k)).to_dict("records")})
         return
+    k = k or LISTED
     from rich.console import Console
     from rich.table import Table
 
