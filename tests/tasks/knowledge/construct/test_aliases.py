@@ -64,6 +64,7 @@ def test_names_that_are_one(names, rule):
         [named("Marie Curie", "PERSON", 1, "a"), named("M. Curie", "PERSON", 1, "b")],
         [named("J. S. Bach", "PERSON"), named("Johann Christian Bach", "PERSON")],
         [named("J. Bach", "PERSON"), named("J. S. Bach", "PERSON")],
+        [named(" ", "PERSON"), named("-", "PERSON"), named("Marie Curie", "PERSON")],
         [named("Columbia", "GPE", 9), named("Colombia", "GPE", 9)],
         [named("C"), named("C++"), named("C#")],
     ],

@@ -108,10 +108,10 @@ def shortened(short: str, full: str) -> bool:
     >>> shortened("m curie", "marie curie"), shortened("curie", "m curie"), shortened("m curie", "pierre curie")
     (True, True, False)
     """
-    *said, last = short.split()
-    *given, surname = full.split()
-    alike = (a == b or (len(a) == 1 and b.startswith(a)) for a, b in zip(said, given, strict=False))
-    return last == surname and len(last) > 1 and len(said) <= len(given) and all(alike)
+    said, given = short.split(), full.split()
+    if not said or said[-1:] != given[-1:] or len(said[-1]) == 1 or len(said) > len(given):
+        return False
+    return all(a == b or (len(a) == 1 and b.startswith(a)) for a, b in zip(said[:-1], given, strict=False))
 
 
 def telling(name: Named) -> tuple[object, ...]:

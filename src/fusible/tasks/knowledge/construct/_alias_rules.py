@@ -97,7 +97,8 @@ def _initials(name: str) -> set[str]:
 
 def surnames(names: Sequence[Named]) -> Iterator[Merge]:
     """As "Curie", "M. Curie" and "Marie Curie": one full name alone may be meant, in all documents of the short one."""
-    people = [(name, key_of(name.name).split()) for name in names if name.kind == "person"]
+    keyed = ((name, key_of(name.name).split()) for name in names if name.kind == "person")
+    people = [(name, words) for name, words in keyed if words]
     full: dict[str, dict[str, list[Named]]] = defaultdict(dict)
     for name, words in people:
         if len(words) > 1 and not _initialled(words):
