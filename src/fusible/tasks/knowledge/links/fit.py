@@ -190,7 +190,7 @@ def _mean(fitting: Fitting, single: Trial, members: int, advance: Callable[[], N
     networks, seconds = [first], row.cpu_seconds
     for member in range(1, members):
         other, network = fitting.trained(
-            first.name, row.settings["penalty"], member=member, structure=first.structure, **how
+            first.name, row.settings["penalty"], member=member, structure=first.structure, **views
         )
         networks.append(network)
         seconds += other.cpu_seconds
