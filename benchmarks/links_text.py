@@ -1,7 +1,7 @@
 """What text adds to structure in link prediction: descriptions of entities (UMLS), labels of their types (CoDEx-S).
 
 Official splits, filtered ranks among all entities. Of the candidates that read text (views alone, vectors learned one
-by one plus views, the same plus vectors of features, two networks with a weight per relation) the best on validation triples stands against the same
+by one plus views, both networks with a weight per relation) the best on validation triples stands against the same
 scorer without text, with the same settings. The gain is that of a test triple's reciprocal rank, its mean over seeds,
 with a paired bootstrap of triples.
 """

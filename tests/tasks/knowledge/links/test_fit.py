@@ -11,7 +11,6 @@ from fusible.errors import ConfigError, DataError, ModelFormatError, RegistryErr
 from fusible.evaluation.links import Known, per_triple
 from fusible.tasks.knowledge.links import _fitting
 from fusible.tasks.knowledge.links import model as link_model
-from fusible.tasks.knowledge.links._entities import LINEAR, Entities
 from fusible.tasks.knowledge.links._fitting import Fitting
 from fusible.tasks.knowledge.links._network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge.links._train import Asked, ranked
@@ -258,30 +257,11 @@ def told(graph, table, tmp_path_factory):
 
 def test_views_of_entities_are_candidates(told):
     assert [row.name for row in told.rows] == [
-        FREQUENT, "complex", "complex:views", "complex+views", "complex+features", "complex:weighted",
+        FREQUENT, "complex", "complex:views", "complex+views", "complex:weighted",
     ]  # fmt: skip
     assert told.sizes["entities"] == PEOPLE + 4
     assert told.row("complex:views").test["mrr"].score > told.row(FREQUENT).test["mrr"].score
     assert told.model.views == ("about",)
-
-
-def test_vectors_of_features_are_added_to_own_ones():
-    values = torch.tensor([[3.0, 4.0], [0.0, 2.0], [float("nan"), 1.0]])
-    told = Entities(3, 5, 1.0, {"about": values, "more": torch.ones(3, 1)}, operator=LINEAR)
-    told.seen[1] = False
-    about, more = (table.weight for table in told.tables)
-    wanted = torch.stack([0.6 * about[0] + 0.8 * about[1], about[1], torch.zeros(5)]) + more
-    wanted += told.own.weight * torch.tensor([[1.0], [0.0], [1.0]])
-    torch.testing.assert_close(told(), wanted)
-
-
-def test_networks_with_vectors_of_features_are_saved_and_loaded(told, tmp_path):
-    graph = told.model.entities
-    network = LinkNetwork(len(graph), 2, "complex", 4, {"about": torch.rand(len(graph), 3)}, operator=LINEAR).eval()
-    model = LinkModel((network,), graph, ("at", "knows"), np.array([[0, 0, 1]]))
-    model.save(tmp_path / "m")
-    queries = np.array([[0, 0], [3, 2]])
-    np.testing.assert_array_equal(load_links(tmp_path / "m").scores(queries), model.scores(queries))
 
 
 def test_who_has_no_links_is_answered_by_what_is_said_of_him(told):

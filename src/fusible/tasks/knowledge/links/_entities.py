@@ -14,8 +14,6 @@ from fusible.types import Encoded
 
 OPERATOR = "concat"
 """How views of entities are fused, where nothing else is said."""
-LINEAR = "linear"
-"""In place of an operator: every feature of a view has a vector, learned as an entity's is, and these are added."""
 MIXED = 256
 """Widest result of an operator."""
 HIDDEN = 0.2
@@ -24,9 +22,6 @@ HIDDEN = 0.2
 
 class Entities(nn.Module):
     """Vectors (entities, width): each entity's own, plus what a fusion operator makes of its views.
-
-    With `operator="linear"` it is plus the vectors of its views' features, weighed by these (rows of length one), as in
-    Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", 2015; own vectors are never hidden then.
 
     `features` {view: (entities, width of view)} are encodings, NaN in rows of what an entity lacks. An entity that no
     training triple has (`seen` false) has no vector of its own: it is what its views say. Without `structure` none has.
@@ -52,11 +47,8 @@ class Entities(nn.Module):
         self.register_buffer("seen", torch.ones(count, dtype=torch.bool))
         for place, values in enumerate((features or {}).values()):
             self.register_buffer(f"view_{place}", values.float())
-        widths = {view: values.shape[1] for view, values in (features or {}).items()}
-        self.tables = nn.ModuleList()
-        if operator == LINEAR:
-            self.tables.extend(embedding(wide, width, spread) for wide in widths.values())
-        elif features:
+        if features:
+            widths = {view: values.shape[1] for view, values in features.items()}
             self.operator = registry.build("fusion", operator, widths=widths, width=min(width, MIXED))
             self.out = nn.Linear(self.operator.output_width, width, bias=False)
             nn.init.normal_(self.out.weight, std=spread * self.operator.output_width**-0.5)
@@ -72,14 +64,12 @@ class Entities(nn.Module):
         if told is None:
             return weight
         shown = self.seen
-        if self.training and not self.tables:
+        if self.training:
             shown = shown & (torch.rand(len(shown), device=shown.device) >= HIDDEN)
         return torch.where(shown[:, None], weight, 0.0) + told
 
     def told(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Vectors (rows, width) of what views say; zero where an entity has none."""
-        if self.tables:
-            return self._added(features)
         presence = torch.stack([values.isfinite().all(dim=1) for values in features.values()], dim=1)
         encoded = {
             view: Encoded(values.unsqueeze(1), presence[:, i : i + 1])
@@ -87,12 +77,3 @@ class Entities(nn.Module):
         }
         found: torch.Tensor = self.out(self.operator(encoded, presence))
         return torch.where(presence.any(dim=1, keepdim=True), found, 0.0)
-
-    def _added(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The same by the vectors of features."""
-        found = []
-        for values, table in zip(features.values(), self.tables, strict=True):
-            assert isinstance(table, nn.Embedding)
-            there = values.isfinite().all(dim=1, keepdim=True)
-            found.append(nn.functional.normalize(torch.where(there, values, 0.0), dim=1) @ table.weight)
-        return torch.stack(found).sum(dim=0)

@@ -13,7 +13,6 @@ import torch
 from fusible.data.graph import Graph
 from fusible.evaluation.links import Known, both_ways, classified, per_triple, ranks
 from fusible.tasks.knowledge.links._calibration import calibrate
-from fusible.tasks.knowledge.links._entities import LINEAR, OPERATOR
 from fusible.tasks.knowledge.links._negatives import corrupted, places_of
 from fusible.tasks.knowledge.links._network import LinkNetwork, LinkSettings
 from fusible.tasks.knowledge.links._train import BLOCK, ranked, train
@@ -46,19 +45,11 @@ class Fitting:
         self.known = Known(graph.triples, self.relations)
 
     def trained(
-        self,
-        scorer: str,
-        penalty: float,
-        *,
-        structure: bool = True,
-        views: bool = False,
-        operator: str = OPERATOR,
-        member: int = 0,
+        self, scorer: str, penalty: float, *, structure: bool = True, views: bool = False, member: int = 0
     ) -> tuple[LinkRow, LinkNetwork]:
         """Train a scorer of entities that are learned one by one, made of their views, or both.
 
-        `operator` says how views are fused, see `Entities`. `member` is the place among networks that differ by their
-        seed alone.
+        `member` is the place among networks that differ by their seed alone.
         """
         began, settings = process_time(), replace(self.settings, penalty=penalty)
         features = self.told.features if views and self.told is not None else None
@@ -71,7 +62,6 @@ class Fitting:
                 settings.width,
                 features,
                 structure=structure,
-                operator=operator,
                 triples=torch.from_numpy(self.graph.part("train")),
             )
         seen = np.unique(self.graph.part("train")[:, [0, 2]])
@@ -84,8 +74,7 @@ class Fitting:
             seed,
             lambda: self.valid(network.scores),
         )
-        added = "+features" if operator == LINEAR else "+views"
-        name = scorer + ((added if structure else ":views") if views else "")
+        name = scorer + (("+views" if structure else ":views") if views else "")
         row = self.row(name, "scorer", network.scores, asdict(settings))
         row.parameters = sum(part.numel() for part in network.parameters())
         row.cpu_seconds = process_time() - began

@@ -13,7 +13,6 @@ from fusible import registry
 from fusible.errors import ModelFormatError
 from fusible.tasks import pack
 from fusible.tasks.knowledge.links._calibration import SIGNS
-from fusible.tasks.knowledge.links._entities import LINEAR
 from fusible.tasks.knowledge.links._network import LinkNetwork
 from fusible.tasks.knowledge.rules._pack import unpacked
 from fusible.tasks.knowledge.rules.mined import Rules
@@ -32,8 +31,7 @@ def network_of(parts: pack.Packed, number: int, spec: Mapping[str, Any], entitie
     edges = int(spec.get("triples", 0))
     if not 0 <= edges <= MOST:
         raise ModelFormatError(f"config.yaml: {KEY}: {edges} triples, expected 0 to {MOST:,}")
-    if spec["operator"] != LINEAR:
-        registry.get("fusion", str(spec["operator"]))
+    registry.get("fusion", str(spec["operator"]))
     widths = {str(view): int(width) for view, width in spec["views"].items()}
 
     def build() -> LinkNetwork:

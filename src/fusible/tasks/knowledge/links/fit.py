@@ -14,7 +14,6 @@ from fusible.data.graph import Graph, read_graph, split_graph
 from fusible.errors import ConfigError, DataError
 from fusible.evaluation.links import difference, summary
 from fusible.scorers._base import Product
-from fusible.tasks.knowledge.links._entities import LINEAR
 from fusible.tasks.knowledge.links._fitting import FREQUENT, METRIC, Fitting, Score
 from fusible.tasks.knowledge.links._negatives import checked_negatives
 from fusible.tasks.knowledge.links._network import LinkNetwork, LinkSettings
@@ -156,10 +155,10 @@ def _trials(
 ) -> list[Trial]:
     """Every scorer with its best penalty; then, where views are told, the best scorer with these."""
     tried = {name: _tried(name, penalties) for name in scorers}
-    count = sum(map(len, tried.values())) + (3 * max(map(len, tried.values())) if fitting.told else 0) + members - 1
+    count = sum(map(len, tried.values())) + (2 * max(map(len, tried.values())) if fitting.told else 0) + members - 1
     with stage(progress, "links", count) as bar:
 
-        def best(name: str, **how: Any) -> tuple[LinkRow, LinkNetwork]:
+        def best(name: str, **how: bool) -> tuple[LinkRow, LinkNetwork]:
             found = []
             for penalty in tried[name]:
                 found.append(fitting.trained(name, penalty, **how))
@@ -173,9 +172,8 @@ def _trials(
             _, structure = max(plain, key=lambda one: one[0].valid)
             alone, views = best(structure.name, structure=False, views=True)
             both, joint = best(structure.name, views=True)
-            linear, featured = best(structure.name, views=True, operator=LINEAR)
             mixed, weights = fitting.weighted(f"{structure.name}:weighted", [*map(_chances, (structure, views))])
-            trials += [(alone, (views,), None, None), (both, (joint,), None, None), (linear, (featured,), None, None)]
+            trials += [(alone, (views,), None, None), (both, (joint,), None, None)]
             trials.append((mixed, (structure, views), weights, None))
         if members > 1:
             single = max((trial for trial in trials if len(trial[1]) == 1), key=lambda trial: trial[0].valid)
@@ -186,12 +184,10 @@ def _trials(
 def _mean(fitting: Fitting, single: Trial, members: int, advance: Callable[[], None]) -> Trial:
     """Train a network again with other seeds, and take the mean."""
     row, (first,), *_ = single
-    how: dict[str, Any] = {"views": bool(first.entities.views), "operator": first.operator}
+    how = {"structure": first.structure, "views": bool(first.entities.views)}
     networks, seconds = [first], row.cpu_seconds
     for member in range(1, members):
-        other, network = fitting.trained(
-            first.name, row.settings["penalty"], member=member, structure=first.structure, **views
-        )
+        other, network = fitting.trained(first.name, row.settings["penalty"], member=member, **how)
         networks.append(network)
         seconds += other.cpu_seconds
         advance()
