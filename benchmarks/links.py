@@ -26,7 +26,7 @@ FOLDERS = {"UMLS": "umls", "Kinships": "kinships", "Nations": "nations", "CoDEx-
 PENALTIES = (0.003, 0.01)
 SHORT, LONG, SHORT_MINUTES = 0.45, 0.473, 8
 ACCURACY = 0.845
-MEMBERS = 8
+MEMBERS, FEW = 8, 4
 RULED = ("UMLS", "CoDEx-S")
 METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 JUDGED = ("accuracy", "f1", "auroc", "ece")
@@ -53,7 +53,7 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     import fusible
 
     codex = name == "CoDEx-S"
-    penalties, members = ((0.01,), MEMBERS) if codex else (PENALTIES, 1)
+    penalties, members = ((0.01,), MEMBERS) if codex else (PENALTIES, FEW if name == "Nations" else 1)
     folder = data_folder("graphs") / FOLDERS[name]
     options: dict[str, Any] = {"settings": _settings(name, args.quick), "penalties": penalties, "members": members}
     rules = name in RULED and not args.quick  # half a minute to mine and to apply
