@@ -6,7 +6,7 @@ and were chosen on validation triples; the penalty is chosen in every run. "Most
 to most often in training, whoever is asked about. Seeds draw initial vectors and batches. On CoDEx-S the mean of
 eight networks is a candidate, too, and that together with mined rules, with weights per relation (the long run); what
 is chosen also says of verified triples whether they are true. On UMLS the network and that together with rules
-compete.
+compete, on Nations the network and the mean of four.
 
 `--graph NAME` runs some only; each (graph, seed) is kept as soon as it is done, and a killed run goes on where it was.
 """
