@@ -1,12 +1,12 @@
 """Link prediction on public graphs with their official splits: ComplEx, its penalty chosen on validation triples.
 
 Filtered ranks of tails and heads among all entities, equal scores at the mean of their places; the test part is
-scored once per seed. Width, batch, weight of telling relations and averaging are the same for all graphs of a kind
-and were chosen on validation triples; the penalty is chosen in every run. "Most frequent" ranks what a relation leads
-to most often in training, whoever is asked about. Seeds draw initial vectors and batches. On CoDEx-S the mean of
-eight networks is a candidate, too, and that together with mined rules, with weights per relation (the long run); what
-is chosen also says of verified triples whether they are true. On UMLS the network and that together with rules
-compete, on Nations the network and the mean of four.
+scored once per seed. Width, batch, weight of telling relations and averaging were chosen on validation triples, for
+CoDEx-S, for Nations, and for UMLS and Kinships together; the penalty is chosen in every run. "Most frequent" ranks
+what a relation leads to most often in training, whoever is asked about. Seeds draw initial vectors and batches. On
+CoDEx-S the mean of eight networks is a candidate, too, and that together with mined rules, with weights per relation
+(the long run); what is chosen also says of verified triples whether they are true. On UMLS the network and that
+together with rules compete, on Nations the network and the mean of four.
 
 `--graph NAME` runs some only; each (graph, seed) is kept as soon as it is done, and a killed run goes on where it was.
 """

@@ -15,7 +15,8 @@ from fusible.evaluation.calibration import apply_temperature, temperature
 from fusible.tasks.context import Context, Fitted
 
 CONFIDENCE = 0.95
-"""Share of bootstrap resamples in which a fused strategy must beat the best single view to be preferred."""
+"""Share of bootstrap resamples from which on one strategy counts as better: a fused one than the best single view to be
+preferred, the best one than another to leave that out."""
 
 THRESHOLDED = frozenset({"f1", "macro_f1", "balanced_accuracy"})
 """Metrics of a binary task for which a threshold is chosen; accuracy keeps one half."""
