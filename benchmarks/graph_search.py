@@ -33,7 +33,7 @@ ALONE = {
 """What the hybrid is compared with: members of a kind, with weights that are learned in the same way."""
 GRAPH = ("facts", "beyond", "walk", "alike", "usual")
 METRICS = ("hits@10", "mrr")
-TUNED, QUICK = 600, 40
+TUNED, QUICK = 2_000, 40
 """Validation questions that weights are learned on, and questions of a quick run."""
 TIMED, BLOCK = 50, 64
 """Questions that are timed one by one, and questions whose texts are encoded together."""
@@ -48,10 +48,10 @@ def main() -> None:
     benchmark = parts.benchmark
     _table(benchmark, runs)
     for other in ALONE:
-        low = min(run["apart"][other]["hits@10"]["low"] for run in runs)
-        benchmark.claim(f"{NAME}: hits@10, hybrid minus {other}: lower end of the 95 % interval", low, at_least=1e-9)
-        low = min(run["apart"][other]["mrr"]["low"] for run in runs)
-        benchmark.claim(f"{NAME}: mrr, hybrid minus {other}: lower end of the 95 % interval", low, at_least=1e-9)
+        for metric in METRICS:
+            found = _ahead(runs, other, metric)
+            text = f"{NAME}: {metric}, hybrid minus {other}, mean of seeds: lower end of the 95 % interval"
+            benchmark.claim(text, found.low, at_least=1e-9)
     benchmark.claim(f"{NAME}: CPU milliseconds per question", float(np.mean([r["ms"] for r in runs])), at_most=100)
     benchmark.finish()
 
@@ -107,6 +107,9 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
         "apart": {
             other: {m: vars_of(difference(values[HYBRID][m], values[other][m], seed=seed)) for m in METRICS}
             for other in ALONE
+        },
+        "gains": {
+            other: {m: (values[HYBRID][m] - values[other][m]).round(6).tolist() for m in METRICS} for other in ALONE
         },
         "weights": fusions[HYBRID].to_json(),
         "valid": chosen,
@@ -178,6 +181,14 @@ def _fusions(searcher: Any, valid: Sequence[Question], known: Any) -> tuple[dict
 def vars_of(held: Any) -> dict[str, float]:
     """Plain values of a score or a difference."""
     return {name: float(getattr(held, name)) for name in held.__dataclass_fields__}
+
+
+def _ahead(runs: Sequence[dict[str, Any]], other: str, metric: str) -> Any:
+    """How far the hybrid is ahead of another, by facts, of the mean over seeds."""
+    from fusible.evaluation.links import difference
+
+    gains = np.mean([np.array(run["gains"][other][metric]) for run in runs], axis=0)
+    return difference(gains, np.zeros_like(gains))
 
 
 def _table(benchmark: Benchmark, runs: list[dict[str, Any]]) -> None:
