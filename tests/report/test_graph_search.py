@@ -6,7 +6,7 @@ from _page import ATTACK, Page
 from rich.console import Console
 
 from fusible.errors import ConfigError
-from fusible.report._neighbourhood import TALL, Arrow, Node, drawing, layout
+from fusible.report._neighbourhood import GAP, LETTER, LINK_LETTER, PADDING, TALL, Arrow, Node, drawing, layout
 from fusible.report.graph_search import print_found, render, statement, write_page
 from fusible.tasks.knowledge.search.results import Answer, Found, Link, Sentence, Step
 
@@ -96,6 +96,17 @@ def test_pills_do_not_overlap_and_stay_inside():
     assert (at[:, 0] < 1120).all()
     close = (np.abs(at[:, None] - at[None])[:, :, 1] < TALL) & (np.abs(at[:, None] - at[None])[:, :, 0] < 40)
     assert close.sum() == len(nodes)  # each with itself
+
+
+def test_what_a_link_says_has_room_between_its_ends():
+    rng, said = np.random.default_rng(1), "headquartered in"
+    nodes = [Node(str(i), f"name {i}") for i in range(30)]
+    arrows = [Arrow(str(i), str(int(rng.integers(i))), said) for i in range(1, 30)]
+    places = layout(nodes, arrows)
+    wide = LETTER * len("name 10") + PADDING
+    for arrow in arrows:
+        aside, below = np.abs(np.subtract(places[arrow.head], places[arrow.tail]))
+        assert aside - wide >= LINK_LETTER * len(said) or below - TALL >= GAP[1] - 1e-6
 
 
 def test_links_between_two_are_one_arrow_and_loops_none():

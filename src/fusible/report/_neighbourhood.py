@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 1120.0, 640.0
 LETTER, TALL, PADDING = 7.0, 26.0, 20.0
 """Width of a letter, height of a pill, and room at its sides, in pixels."""
+LINK_LETTER, GAP = 6.0, (14.0, 22.0)
+"""Width of a letter of a link's label; least room between pills, beside and below."""
 LONGEST, LONGEST_LINK = 26, 30
 FARTHEST = 3.0
 """Distance of entities that no path joins, in links."""
@@ -76,15 +78,24 @@ def layout(nodes: Sequence[Node], arrows: Sequence[Arrow]) -> dict[str, tuple[fl
     low, wide = at.min(axis=0), np.maximum(np.ptp(at, axis=0), 1e-9)
     room = np.array([WIDTH, tall]) - sizes.max(axis=0) - 8.0
     at = (at - low) / wide * np.maximum(room, 1.0) + sizes.max(axis=0) / 2 + 4.0
-    return dict(zip(keys, map(tuple, _apart(at, sizes).tolist()), strict=True))
+    return dict(zip(keys, map(tuple, _apart(at, sizes, _gaps(keys, arrows)).tolist()), strict=True))
 
 
-def _apart(at: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _gaps(keys: Sequence[str], arrows: Sequence[Arrow]) -> np.ndarray:
+    """Room (nodes, nodes, 2) between pills: beside one another, as much as what is said of the link between them."""
+    place, gaps = {key: i for i, key in enumerate(keys)}, np.full((len(keys), len(keys), 2), GAP)
+    for arrow in _joined(arrows):
+        a, b = place[arrow.head], place[arrow.tail]
+        wide = LINK_LETTER * len(_cut(arrow.text, LONGEST_LINK)) + PADDING
+        gaps[[a, b], [b, a], 0] = np.maximum(gaps[a, b, 0], wide)
+    return gaps
+
+
+def _apart(at: np.ndarray, sizes: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """Push overlapping pills apart, along the side on which less is needed, and keep them within the width."""
-    gap = np.array([14.0, 22.0])
     for _ in range(ROUNDS):
         away = at[:, None] - at[None]
-        lacking = (sizes[:, None] + sizes[None]) / 2 + gap - np.abs(away)
+        lacking = (sizes[:, None] + sizes[None]) / 2 + gaps - np.abs(away)
         over = (lacking > 0).all(axis=2)
         np.fill_diagonal(over, False)
         if not over.any():
