@@ -13,8 +13,10 @@ export OMP_WAIT_POLICY ?= PASSIVE
 demo: $(READY)
 	$(BIN)/fusible demo -o demo
 
+# A worker per core, with one thread each; tests of a file share their fixtures, so that they stay together.
+test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses=8 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check
