@@ -60,7 +60,7 @@ def measure(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     penalties = (0.01,) if share == 1 else (0.01, 0.03)
     options: dict[str, Any] = {"settings": settings, "penalties": penalties, "cache": args.cache}
     if name == "UMLS":
-        table, encoders = described(folder), None
+        table, encoders = described(folder), {"description": "text_tfidf"} if args.quick else None
     else:
         table, encoders = typed(folder), {"types": "text_tfidf"}
     result = fusible.fit_links(graph, entities=table, encoders=encoders, seed=seed, **options)
