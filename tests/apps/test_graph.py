@@ -46,6 +46,18 @@ def test_fit_says_json_alone(capsys, people, tmp_path):
     assert found["sizes"]["entities"] == 22
 
 
+@pytest.mark.parametrize("option", ["--entities", "--entity-table"])
+def test_fit_takes_a_table_of_entities(capsys, people, tmp_path, option):
+    told = {"entity": [f"p{n}" for n in range(20)], "town": ["Ulm", "Bonn"] * 10}
+    pd.DataFrame(told).to_csv(tmp_path / "told.csv", index=False)
+    code, out, err = call(
+        capsys, "graph", "fit", people, "-o", tmp_path / "m", "--width", "4", "--epochs", "2", "--json",
+        option, tmp_path / "told.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "complex:views" in [row["name"] for row in json.loads(out)["rows"]]
+
+
 def test_predict_names_entities(capsys, model):
     code, out, err = call(capsys, "graph", "predict", model, "-r", "lives in", "--head", "p3", "-k", "2", "--known")
     assert code == 0, err

@@ -38,11 +38,18 @@ def fit_links(graph: Any, *, output: str | Path | None = None, **given: Any) -> 
 @app.command("fit")
 def fit(
     graph: Annotated[
-        Path, typer.Argument(metavar="GRAPH", help="Triples apart by tabs, or a folder of train, valid and test.")
+        Path,
+        typer.Argument(
+            metavar="GRAPH",
+            help="Triples apart by tabs, a folder of train, valid and test, or of a graph that was built.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL", help="Model folder to write.")],
     entities: Annotated[
-        Path | None, typer.Option("--entities", metavar="TABLE", help="What else is known of entities, a row each.")
+        Path | None,
+        typer.Option(
+            "--entities", "--entity-table", metavar="TABLE", help="What else is known of entities, a row each."
+        ),
     ] = None,
     entity: Annotated[str, typer.Option("--entity", metavar="COL", help="Column of their names.")] = "entity",
     encoder: options.Encoders = None,
