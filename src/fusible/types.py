@@ -200,12 +200,14 @@ class Predictions:
 class ViewBatch:
     """One view of a batch of rows: its distinct items, decoded (`tensors`) or already encoded (`encoded`).
 
-    `index` (rows, slots) says which distinct item each row holds, -1 where absent.
+    `index` (rows, slots) says which distinct item each row holds, -1 where absent. `evidence` (rows, outputs) is what
+    the view's own predictor says of each row, where a network starts from that.
     """
 
     index: torch.Tensor
     tensors: dict[str, torch.Tensor] | None = None
     encoded: Encoded | None = None
+    evidence: torch.Tensor | None = None
 
     @property
     def presence(self) -> torch.Tensor:

@@ -11,7 +11,8 @@ from fusible import registry
 from fusible.errors import ModelFormatError
 from fusible.tasks.build import build_network
 from fusible.tasks.nodes import NetworkNode
-from fusible.tasks.pack import pack, unpack
+from fusible.tasks.pack import pack
+from fusible.tasks.unpack import unpack
 from fusible.training.feed import Feed
 from fusible.training.loop import collate
 from fusible.types import Encoded, Modality, Task, View, ViewBatch

@@ -93,6 +93,23 @@ EDITS = {
 }
 
 
+BASES = {
+    "no base": lambda plain: plain.pop("bases"),
+    "a base too few": lambda plain: plain["bases"].pop("note"),
+    "no offset": lambda plain: plain.pop("offset"),
+    "the base of another view": lambda plain: plain["bases"].update(note=plain["bases"]["table"]),
+    "a view that is not fused": lambda plain: plain["views"].pop("table"),
+    "another order": lambda plain: plain["offset"].reverse(),
+}
+
+
+@pytest.mark.parametrize("what", BASES)
+def test_predictors_that_a_network_does_not_start_from_are_refused(saved, tmp_path, what):
+    place = shutil.copytree(saved / "feature:concat", tmp_path / "model")
+    change(place, lambda c: BASES[what](c["strategy"]))
+    refused(place, "expected one base for each view of its offset")
+
+
 @pytest.mark.parametrize("what", EDITS)
 def test_a_tampered_config_is_refused(copy, what):
     edit, words = EDITS[what]

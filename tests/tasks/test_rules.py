@@ -7,7 +7,8 @@ from fusible import registry
 from fusible.errors import ConfigError, ModelFormatError
 from fusible.tasks import combine
 from fusible.tasks.nodes import encodings, labelled_views, sight
-from fusible.tasks.pack import pack, unpack
+from fusible.tasks.pack import pack
+from fusible.tasks.unpack import unpack
 
 
 def of_name(study, name):

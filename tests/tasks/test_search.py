@@ -76,10 +76,10 @@ class _EnoughError(Exception):
 def test_a_search_encodes_nothing_anew_whatever_operator_it_tries(table, tmp_path, monkeypatch):
     counts = []
 
-    def attended(context, candidates, seconds):
+    def attended(context, candidates, seconds, own):
         counts.append(dict(context.source.counts))
         inputs = [found[0] for found in candidates.values()]
-        fit_feature(context, "cross_attention", inputs)  # reads tokens, which the named strategy does not
+        fit_feature(context, "cross_attention", inputs, own=own)  # reads tokens, which the named strategy does not
         counts.append(dict(context.source.counts))
         raise _EnoughError
 

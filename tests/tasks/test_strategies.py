@@ -32,7 +32,7 @@ def test_default_stands_for_everything_beside_further_names():
 
 
 def test_an_operator_too_large_is_skipped_with_a_word_unless_it_was_named(study, monkeypatch):
-    def too_large(context, operator, chosen):
+    def too_large(context, operator, chosen, *, own):
         raise TooLargeError("tensor: would need 9 GB; take low_rank")
 
     monkeypatch.setattr(strategies, "fit_feature", too_large)

@@ -143,21 +143,23 @@ def settled(node: Node) -> Node:
 
 
 def remembering(subjects: Sequence[Subject]) -> tuple[list[Subject], Memory]:
-    """Subjects, settled, whose ensembles share what their members score, and the memory that they share."""
+    """Subjects, settled, whose ensembles and offsets share what members score, and the memory that they share."""
     memory = Memory()
     return [replace(subject, node=memory.shared(subject.node)) for subject in subjects], memory
 
 
 @dataclass(slots=True)
 class Memory:
-    """Members of ensembles by identity: a member of several ensembles is scored once for the same cells."""
+    """Members of ensembles and bases of networks, by identity: each is scored once for the same cells."""
 
     nodes: dict[int, Remembered] = field(default_factory=dict)
 
     def shared(self, node: Node) -> Node:
-        """The node, settled, its members replaced by ones that remember."""
+        """The node, settled, its members, or what it starts from, replaced by ones that remember."""
+        if isinstance(node, NetworkNode):
+            return replace(node, live=(), bases={v: self._remembered(base) for v, base in node.bases.items()})
         if not isinstance(node, EnsembleNode):
-            return settled(node)
+            return node
         return replace(node, members=tuple(self._remembered(member) for member in node.members))
 
     def _remembered(self, member: Node) -> Remembered:

@@ -1,7 +1,8 @@
 """Networks from plain recipes: the one place where a strategy and a model folder build the same thing.
 
 A recipe names registered parts and plain values: `network`; for `joint` also `operator` and `width`, `aligner` with
-`specs` where projections come first, and `impute`, an aligner, with `components` where absent views are imputed first;
+`specs` where projections come first, `impute`, an aligner, with `components` where absent views are imputed first, and
+`offset`, the views whose own predictors' scores it starts from;
 for every other network what its `options` name.
 """
 
@@ -15,6 +16,7 @@ from torch import nn
 from fusible import registry
 from fusible.alignment._projections import build_projection
 from fusible.networks._base import Network
+from fusible.networks._offset import OffsetJoint
 from fusible.networks.joint import Joint
 from fusible.tasks.aligned import Aligned
 from fusible.tasks.imputed import CrossView, Imputed
@@ -36,8 +38,10 @@ def build_network(
     name = str(recipe.get("network", JOINT))
     part = registry.get("networks", name)
     if name == JOINT:
-        network: Network = Joint(encoders, build_operator(recipe, widths), outputs, **training)
-        return network
+        operator = build_operator(recipe, widths)
+        if "offset" in recipe:
+            return OffsetJoint(encoders, operator, outputs, recipe["offset"], **training)
+        return Joint(encoders, operator, outputs, **training)
     settings = {option: recipe[option] for option in part.options if option in recipe}
     other: Network = part(encoders=encoders, widths=dict(widths), outputs=outputs, **settings, **training)
     return other

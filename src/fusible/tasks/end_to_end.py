@@ -111,7 +111,7 @@ def fit_end_to_end(
     if recipe.get("pretrain_epochs"):
         _pretrain(context, name, network, recipe, chosen, tuning)
     node = _node(context, name, inputs, network, recipe)
-    feeds = node.feeds(context.source)
+    feeds = node.feeds(context.source, rows)
     if not part.trains_encoders:
         network.learn(collate(feeds, rows), context.seed)
         node.recipe |= network.plain()

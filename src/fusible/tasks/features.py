@@ -17,6 +17,7 @@ from fusible.tasks.build import JOINT, build_network
 from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
 from fusible.tasks.imputed import IMPUTE
 from fusible.tasks.nodes import NetworkNode
+from fusible.tasks.offset import OwnScores
 from fusible.tasks.settings import Tuning, default_tuning, head_settings
 from fusible.tasks.singles import Candidate, is_cheap
 from fusible.tasks.vectors import pooled
@@ -33,6 +34,7 @@ def fit_feature(
     chosen: list[Candidate],
     tuning: Tuning | None = None,
     *,
+    own: OwnScores | None = None,
     watch: Callable[[History], Any] | None = None,
 ) -> Fitted:
     """Fuse encoded views: encoders stay as they were fitted alone, operator and head are trained.
@@ -40,12 +42,13 @@ def fit_feature(
     `operator` is a fusion operator or `<aligner>+<operator>`: then an aligner, fitted on training rows, projects the
     views first; `impute+<operator>` instead predicts absent views from present ones. Where encoders and aligner are
     cheap to use and rows are few (`FOLDED`), folds give held-out predictions for training rows; in each fold the
-    aligner sees the other folds only. `watch` sees the history after every epoch, and may end the fit by raising.
+    aligner sees the other folds only. With `own`, the network starts from what the views' own predictors say, and
+    learns what to add. `watch` sees the history after every epoch, and may end the fit by raising.
     """
     start = time.perf_counter()
     name = f"feature:{operator}"
     views = tuple(c.view for c in chosen)
-    feeds = _feeds(context, operator, chosen)
+    feeds = _feeds(context, operator, chosen, own)
     rows = context.present(list(views), context.split.train)
     tuning = tuning or default_tuning(context, head_settings(len(rows)))
     held_out = empty_scores(context)
@@ -53,27 +56,41 @@ def fit_feature(
     folded = watch is None and len(rows) <= FOLDED and not (aligner and is_trained(aligner))
     if folded and all(is_cheap(c.view, c.encoder) for c in chosen):
         for k, (rest, fold) in enumerate(context.training_folds(rows)):
-            blind = _feeds(context, operator, chosen, fold=k)
+            blind = _feeds(context, operator, chosen, own, fold=k)
             if len(fold) and _enough(blind, rest, operator):
-                network, _ = _network(context, operator, blind, rest, tuning)
+                network, _ = _network(context, operator, blind, rest, tuning, own)
                 fit_network(context, network, blind, rest, tuning.training, name=f"{name} fold {k + 1}")
                 held_out[fold] = network_scores(context, network, blind, fold)
-    network, recipe = _network(context, operator, feeds, rows, tuning, noted=True)
-    node = NetworkNode(name, context.task, context.prior, views, _encoders(chosen), network, recipe)
+    network, recipe = _network(context, operator, feeds, rows, tuning, own, noted=True)
+    bases = {} if own is None else own.nodes
+    node = NetworkNode(name, context.task, context.prior, views, _encoders(chosen), network, recipe, bases=bases)
     fit_network(context, network, feeds, rows, tuning.training, name=name, watch=watch)
     held_out[context.split.valid] = node.scores(context.source, context.split.valid)
-    return Fitted(name, "feature", node, held_out, time.perf_counter() - start)
+    fitted = Fitted(name, "feature", node, held_out, time.perf_counter() - start)
+    if own is not None and not own.surpassed(context, held_out):
+        _give_up(fitted, network, own)
+    return fitted
+
+
+def _give_up(fitted: Fitted, network: Any, own: OwnScores) -> None:
+    """Leave the network with its offset alone, for what it adds is not confirmed by held-out rows."""
+    network.add_nothing()
+    fitted.held_out[fitted.known] = own.scores[fitted.known]
+    fitted.note = "adds nothing to the views' own predictors that held-out rows confirm"
 
 
 def _encoders(chosen: list[Candidate]) -> dict[str, Encoder]:
     return {c.view.name: c.encoder for c in chosen}
 
 
-def _feeds(context: Context, operator: str, chosen: list[Candidate], fold: int | None = None) -> dict[str, Feed]:
+def _feeds(
+    context: Context, operator: str, chosen: list[Candidate], own: OwnScores | None, fold: int | None = None
+) -> dict[str, Feed]:
     """Encoded views, as sequences where the operator reads them; with `fold`, blind to the labels of that fold."""
     tokens = "+" not in operator and registry.get("fusion", operator).reads_tokens
     encoders = {c.view: c.encoder if fold is None else c.blind_to(fold) for c in chosen}
-    return {v.name: context.source.feed(v, e, encoded=True, tokens=tokens) for v, e in encoders.items()}
+    feeds = {v.name: context.source.feed(v, e, encoded=True, tokens=tokens) for v, e in encoders.items()}
+    return feeds if own is None else own.on(feeds)
 
 
 def _enough(feeds: Mapping[str, Feed], rows: np.ndarray, operator: str) -> bool:
@@ -85,12 +102,21 @@ def _enough(feeds: Mapping[str, Feed], rows: np.ndarray, operator: str) -> bool:
 
 
 def _network(
-    context: Context, operator: str, feeds: Mapping[str, Feed], rows: np.ndarray, tuning: Tuning, *, noted: bool = False
+    context: Context,
+    operator: str,
+    feeds: Mapping[str, Feed],
+    rows: np.ndarray,
+    tuning: Tuning,
+    own: OwnScores | None,
+    *,
+    noted: bool = False,
 ) -> tuple[Network, dict[str, Any]]:
     """A network over encoded views, not trained, and its recipe; its aligner, if any, is fitted on `rows`."""
     widths = {view: _width(feed) for view, feed in feeds.items()}
     aligner_name, plus, fusing = operator.rpartition("+")
     recipe: dict[str, Any] = {"network": JOINT, "operator": fusing, "width": tuning.width}
+    if own is not None:
+        recipe["offset"] = list(own.nodes)
     projections: dict[str, Any] = {}
     imputes = aligner_name == IMPUTE
     if plus:
@@ -111,6 +137,8 @@ def _network(
             recipe |= {"aligner": aligner_name, "specs": {view: dict(p.spec) for view, p in projections.items()}}
     with seeded(context.seed):
         network: Any = build_network(recipe, {}, widths, context.task.outputs, **tuning.regularisation())
+    if own is not None:
+        own.start(network)
     for place, projection in enumerate(projections.values()):
         network.operator.projections[place].load_state_dict(projection.state_dict())
     if imputes:

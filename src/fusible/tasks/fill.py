@@ -1,6 +1,7 @@
 """What a fitted network says when an absent view is not told: its encoding filled by zeros or by the training mean.
 
-The two baselines of missing-modality work: presence says "there", the encoding is made up.
+The two baselines of missing-modality work: presence says "there", the encoding is made up. So is what the view's own
+predictor says, where the network starts from that.
 """
 
 from __future__ import annotations
@@ -32,20 +33,25 @@ def filled_scores(
     """Scores (rows, outputs) with views filled where they are hidden, or absent anyway, and taken for present.
 
     `hidden` {view: bool over all rows of the source}; `fill` is `zeros` or `mean`, the mean over `train` rows of the
-    view's encoding.
+    view's encoding and evidence.
     """
     if fill not in FILLS:
         raise ConfigError(f"fill {fill!r}: expected one of {', '.join(FILLS)}")
     if fill == "mean" and train is None:
         raise ConfigError("fill 'mean': expected the training rows whose encodings are averaged, got none")
     whole = settled(node)
-    feeds = whole.feeds(source) if isinstance(whole, NetworkNode) else {}
+    asked = rows if train is None else np.union1d(rows, train)
+    feeds = whole.feeds(source, asked) if isinstance(whole, NetworkNode) else {}
     put = {}
     for view, feed in feeds.items():
         width = 0 if feed.features is None else feed.features.shape[1]
-        value = np.zeros(width, np.float32) if fill == "zeros" or train is None else _mean(feed, train)
+        zeros = fill == "zeros" or train is None
+        value = np.zeros(width, np.float32) if zeros or train is None else _mean(feed, train)
         gone = hidden.get(view, np.zeros(len(feed.ids), bool)) | ~feed.presence
         put[view] = _filled(feed, gone, value)
+        if feed.evidence is not None:
+            said = 0.0 if zeros else feed.evidence[train][feed.presence[train]].mean(axis=0)
+            put[view] = replace(put[view], evidence=np.where(gone[:, None], said, feed.evidence).astype(np.float32))
     return activate(outputs(node.network, put, rows), node.task)
 
 

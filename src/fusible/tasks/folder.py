@@ -20,6 +20,7 @@ from fusible.evaluation.metrics import metric_of
 from fusible.tasks import pack
 from fusible.tasks.model import Model
 from fusible.tasks.target import Target
+from fusible.tasks.unpack import unpack
 from fusible.types import Column, Modality, Role, View
 
 FORMAT = 1
@@ -140,7 +141,7 @@ def load(folder: str | Path) -> Model:
         parts.tree = dict(config["strategy"])
         target = Target.from_config(config["target"])
         columns, views = schema_of(config)
-        node = pack.unpack(parts, {view.name: view for view in views}, target.task)
+        node = unpack(parts, {view.name: view for view in views}, target.task)
         metric = metric_of(config["metric"], target.task).name
         threshold = None if config["threshold"] is None else float(config["threshold"])
         return Model(node, target, columns, views, metric, threshold, dict(config["info"]))

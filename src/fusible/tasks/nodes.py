@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fusible.encoders._base import Encoder
 from fusible.ensembles._base import Rule
 from fusible.evaluation.calibration import apply_temperature
 from fusible.networks._base import Network
+from fusible.tasks.evidence import evidence
 from fusible.tasks.source import Source
 from fusible.tasks.vectors import pooled
 from fusible.training.feed import Feed
@@ -87,35 +88,58 @@ class PredictorNode(Node):
 
 @dataclass(slots=True)
 class NetworkNode(Node):
-    """A network over one or more views; `live` names the views that it encodes by itself (trained end to end)."""
+    """A network over one or more views; `live` names the views that it encodes by itself (trained end to end).
+
+    `bases` {view: node}: the views' own predictors, from whose scores the network starts (`networks/_offset`).
+    """
 
     views: tuple[View, ...]
     encoders: dict[str, Encoder]
     network: Network
     recipe: dict[str, object] = field(default_factory=dict)
     live: tuple[str, ...] = ()
+    bases: dict[str, Node] = field(default_factory=dict)
 
     def inputs(self) -> list[tuple[View, Encoder]]:
         """All views, in the operator's order."""
         return [(view, self.encoders[view.name]) for view in self.views]
 
     def parameters(self) -> int:
-        """Parameters of operator, head and trained encoders."""
+        """Parameters of operator, head, trained encoders and the views' own predictors."""
         own = sum(p.numel() for p in self.network.parameters())
-        held = [e for e in self.encoders.values() if not e.frozen and e not in self.network.encoders]
+        own += sum(base.parameters() for base in self.bases.values())
+        counted = {id(e) for base in self.bases.values() for leaf in base.leaves() for _, e in leaf.inputs()}
+        counted |= {id(encoder) for encoder in self.network.encoders}
+        held = [e for e in self.encoders.values() if not e.frozen and id(e) not in counted]
         return own + sum(p.numel() for encoder in held for p in encoder.parameters())
 
-    def feeds(self, source: Source) -> dict[str, Feed]:
-        """One feed per view: decoded where the network encodes, encoded elsewhere."""
+    def feeds(self, source: Source, rows: np.ndarray) -> dict[str, Feed]:
+        """One feed per view: decoded where the network encodes, encoded elsewhere; evidence for `rows` alone."""
+        feeds = self._items(source)
+        for view, base in self.bases.items():
+            said = np.zeros((len(feeds[view].ids), self.task.outputs), np.float32)
+            said[rows] = evidence(base.scores(source, rows), self.prior, self.task)
+            feeds[view] = replace(feeds[view], evidence=said)
+        return feeds
+
+    def _items(self, source: Source) -> dict[str, Feed]:
         tokens = self.network.reads_tokens
         return {v.name: source.feed(v, e, encoded=v.name not in self.live, tokens=tokens) for v, e in self.inputs()}
 
     def prepare(self, source: Source) -> None:
-        """Decode and encode all views."""
-        self.feeds(source)
+        """Decode and encode all views, also for the predictors that it starts from."""
+        self._items(source)
+        for base in self.bases.values():
+            base.prepare(source)
+
+    def leaves(self) -> Iterator[Node]:
+        """The network, then leaves of the predictors that it starts from."""
+        yield self
+        for base in self.bases.values():
+            yield from base.leaves()
 
     def _present_scores(self, source: Source, rows: np.ndarray) -> np.ndarray:
-        return activate(outputs(self.network, self.feeds(source), rows), self.task)
+        return activate(outputs(self.network, self.feeds(source, rows), rows), self.task)
 
 
 @dataclass(slots=True)

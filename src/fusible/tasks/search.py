@@ -21,6 +21,7 @@ from fusible import registry
 from fusible.errors import ConfigError, TooLargeError
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.features import fit_feature
+from fusible.tasks.offset import OwnScores
 from fusible.tasks.settings import Tuning, head_settings
 from fusible.tasks.singles import Candidate
 from fusible.tasks.source import stage
@@ -73,9 +74,12 @@ def seconds_of(budget: str | float | None) -> float | None:
 
 
 def search(
-    context: Context, candidates: dict[str, list[Candidate]], seconds: float
+    context: Context, candidates: dict[str, list[Candidate]], seconds: float, own: OwnScores | None = None
 ) -> tuple[list[Fitted], list[Trial]]:
-    """Try combinations until `seconds` are over; the best few as fitted strategies, and everything that was tried."""
+    """Try combinations until `seconds` are over; the best few as fitted strategies, and everything that was tried.
+
+    `own`: what the views' own predictors say, from which every trial starts.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -89,7 +93,7 @@ def search(
     with stage(context.progress, "search") as bar:
         while time.perf_counter() < end:
             proposed = study.ask()
-            trial, fitted = _attempt(context, candidates, proposed, end)
+            trial, fitted = _attempt(context, candidates, proposed, end, own)
             trials.append(trial)
             bar.advance()
             if fitted is None:
@@ -107,7 +111,7 @@ class _Stop(Exception):  # noqa: N818
 
 
 def _attempt(
-    context: Context, candidates: dict[str, list[Candidate]], proposed: Any, end: float
+    context: Context, candidates: dict[str, list[Candidate]], proposed: Any, end: float, own: OwnScores | None
 ) -> tuple[Trial, Fitted | None]:
     """Fit what Optuna proposes; nothing is fitted where it is stopped or does not fit in memory."""
     encoding = {view: [c for c in found if c.encoder.encodes] for view, found in candidates.items()}
@@ -120,7 +124,7 @@ def _attempt(
     trial = Trial(proposed.number, operator, picked, settings, math.inf, 0.0)
     start = time.perf_counter()
     try:
-        fitted = fit_feature(context, operator, chosen, tuning, watch=_watch(proposed, end))
+        fitted = fit_feature(context, operator, chosen, tuning, own=own, watch=_watch(proposed, end))
     except (_Stop, TooLargeError):
         trial.stopped, trial.seconds = True, time.perf_counter() - start
         return trial, None

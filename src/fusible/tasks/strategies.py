@@ -14,6 +14,7 @@ from fusible.tasks.combine import fit_ensemble, members_of
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.end_to_end import DEFAULT_OPERATOR, fit_end_to_end, recipe_of
 from fusible.tasks.features import fit_feature
+from fusible.tasks.offset import own_scores
 from fusible.tasks.search import search
 from fusible.tasks.settings import operator_width
 from fusible.tasks.singles import Candidate
@@ -113,9 +114,11 @@ def fit(
     """Fit the planned strategies; rules over all strategies come last. With a `budget` in seconds, search for more."""
     fitted: list[Fitted] = []
     with stages("feature"):
+        fused = chosen_plan.features or (budget is not None and len(inputs) > 1)
+        own = own_scores(context, best, [c.view.name for c in inputs]) if fused else None
         for operator in chosen_plan.features:
             try:
-                fitted.append(fit_feature(context, operator, inputs))
+                fitted.append(fit_feature(context, operator, inputs, own=own))
             except TooLargeError as error:
                 if chosen_plan.named:
                     raise
@@ -130,7 +133,7 @@ def fit(
                 fitted.append(whole)
     if budget is not None and len(inputs) > 1:
         with stages("search"):
-            found, trials = search(context, candidates, budget)
+            found, trials = search(context, candidates, budget, own)
             fitted += found
             context.tried += [trial.plain() for trial in trials]
     with stages("model"):

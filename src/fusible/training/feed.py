@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ class Feed:
 
     `ids` (rows, slots) index distinct items, -1 where absent. Either `features` (items, width) holds them encoded,
     with `tokens` (items, steps, width) and `mask` (items, steps) where sequences are wanted, or `items` holds them
-    decoded (a sequence, or a DataFrame for a table view) and `batcher` stacks them.
+    decoded (a sequence, or a DataFrame for a table view) and `batcher` stacks them. `evidence` (rows, outputs) is what
+    the view's own predictor says of each row, where a network starts from that.
     """
 
     ids: np.ndarray
@@ -29,6 +30,7 @@ class Feed:
     mask: np.ndarray | None = None
     items: Any = None
     batcher: Batcher | None = None
+    evidence: np.ndarray | None = None
 
     @property
     def presence(self) -> np.ndarray:
@@ -37,6 +39,12 @@ class Feed:
 
     def batch(self, rows: np.ndarray, device: str = "cpu") -> ViewBatch:
         """The view's batch for some rows, with its distinct items on `device`."""
+        batch = self._items(rows, device)
+        if self.evidence is None:
+            return batch
+        return replace(batch, evidence=torch.from_numpy(self.evidence[rows]).to(device))
+
+    def _items(self, rows: np.ndarray, device: str) -> ViewBatch:
         chosen = self.ids[rows]
         distinct, inverse = np.unique(chosen, return_inverse=True)
         index = inverse.reshape(chosen.shape)

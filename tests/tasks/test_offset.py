@@ -1,0 +1,149 @@
+"""Feature-level strategies start from what the single views' own predictors say, and add what held-out rows confirm."""
+
+import numpy as np
+import pytest
+import torch
+
+from fusible.tasks import features
+from fusible.tasks._ground import Memory
+from fusible.tasks.evidence import DOUBT, evidence, outputs_of
+from fusible.tasks.fill import filled_scores
+from fusible.tasks.nodes import NetworkNode, activate
+from fusible.tasks.offset import OwnScores, own_scores
+
+VIEWS = ["note", "photo", "table"]
+
+
+def singles(study):
+    return {f.name.partition(":")[2]: f for f in study.fitted if f.family == "single"}
+
+
+def concat(study):
+    return next(f for f in study.fitted if f.name == "feature:concat")
+
+
+@pytest.fixture(scope="module")
+def own(study):
+    return own_scores(study.context, singles(study), VIEWS)
+
+
+def test_every_view_has_a_part(study, own):
+    assert list(own.nodes) == VIEWS
+    assert concat(study).node.recipe["offset"] == VIEWS
+    assert list(concat(study).node.bases) == VIEWS
+
+
+def test_evidence_is_held_out_where_the_view_has_such_predictions(study, own):
+    context = study.context
+    train, valid = context.split.train, context.split.valid
+    for view, best in singles(study).items():
+        there = best.node.presence(context.source, train)
+        held = evidence(best.held_out[train], context.prior, context.task)[there]
+        seen = evidence(best.node.scores(context.source, train), context.prior, context.task)[there]
+        # the pictures' encoder was trained once, on all training rows
+        np.testing.assert_allclose(own.evidence[view][train][there], seen if view == "photo" else held, atol=1e-6)
+        assert view == "photo" or np.abs(held - seen).max() > 0.05
+        known = evidence(best.held_out[valid], context.prior, context.task)
+        np.testing.assert_allclose(own.evidence[view][valid], known, atol=1e-6)
+
+
+def test_what_is_put_together_is_told_of_rows_it_was_learned_on(study, own):
+    context, valid = study.context, study.context.split.valid
+    outputs = outputs_of(context.prior, context.task) + np.zeros((len(valid), context.task.outputs))
+    weights = own.offset.weights.numpy()
+    there = np.stack([own.nodes[v].presence(context.source, valid) for v in VIEWS], axis=1)
+    for i, view in enumerate(VIEWS):
+        say = there[:, i] * (there @ weights[i])
+        outputs += say[:, None] * own.evidence[view][valid]
+    np.testing.assert_allclose(own.scores[valid], activate(outputs, context.task), atol=1e-5)
+    np.testing.assert_array_equal(np.diag(weights), 1.0)
+    assert np.isnan(own.scores[context.split.test]).all()
+
+
+def test_what_held_out_rows_do_not_confirm_is_not_added(study, own, monkeypatch):
+    context = study.context
+    monkeypatch.setattr(OwnScores, "surpassed", lambda *_: False)
+    found = features.fit_feature(context, "concat", study.chosen, own=own)
+    assert found.note == "adds nothing to the views' own predictors that held-out rows confirm"
+    valid = context.split.valid
+    there = found.node.presence(context.source, valid)
+    np.testing.assert_allclose(found.node.scores(context.source, valid)[there], own.scores[valid][there], atol=1e-5)
+    np.testing.assert_array_equal(found.held_out[found.known], own.scores[found.known])
+    assert not found.node.network.head.linear.weight.any()
+
+
+def test_a_gain_counts_from_one_standard_error_on(study, own):
+    context, rows = study.context, study.context.split.valid
+    held_out = np.full_like(own.scores, np.nan)
+    held_out[rows] = own.scores[rows]
+    assert not own.surpassed(context, held_out)
+    right = np.eye(3)[context.learned[rows].astype(int)]
+    held_out[rows] = 0.9 * own.scores[rows] + 0.1 * right
+    assert own.surpassed(context, held_out)
+    held_out[rows] = 0.9 * own.scores[rows] + 0.1 * (1 - right) / 2
+    assert not own.surpassed(context, held_out)
+    assert own.surpassed(context, np.full_like(held_out, np.nan))  # nothing is known against it
+
+
+def test_a_view_alone_says_what_its_own_predictor_says(study):
+    context, rows = study.context, study.context.split.test
+    for view, best in singles(study).items():
+        others = {name: np.ones(context.source.dataset.rows, bool) for name in VIEWS if name != view}
+        alone = context.source.hiding(others)
+        there = best.node.presence(alone, rows)
+        expected = (1 - DOUBT) * best.node.scores(alone, rows) + DOUBT * context.prior
+        for fitted in study.fitted:
+            if fitted.family == "feature":
+                np.testing.assert_allclose(fitted.node.scores(alone, rows)[there], expected[there], atol=1e-5)
+
+
+def test_scores_of_some_rows_are_those_of_all(study):
+    context, node = study.context, concat(study).node
+    rows = context.split.test
+    whole = node.scores(context.source, rows)
+    np.testing.assert_allclose([node.scores(context.source, rows[[i]])[0] for i in range(4)], whole[:4], atol=1e-6)
+
+
+def test_its_predictors_count_among_its_parameters(study):
+    node = concat(study).node
+    bare = NetworkNode(node.name, node.task, node.prior, node.views, node.encoders, node.network, node.recipe)
+    shared = sum(p.numel() for p in node.encoders["photo"].parameters())
+    assert shared > 1_000
+    own = sum(base.parameters() for base in node.bases.values())
+    assert node.parameters() == bare.parameters() + own - shared
+
+
+def test_a_filled_view_says_zero_or_what_it_says_in_the_mean(study):
+    context, node = study.context, concat(study).node
+    rows, train = context.split.test[:12], context.split.train
+    hidden = {"note": np.ones(context.source.dataset.rows, bool)}
+    feeds = node.feeds(context.source, np.union1d(rows, train))
+    network_sees = {}
+    forward = type(node.network).forward
+
+    def watched(network, batches):
+        network_sees.update({view: batch.evidence for view, batch in batches.items()})
+        return forward(network, batches)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(node.network), "forward", watched)
+        filled_scores(node, context.source, rows, hidden, "mean", train)
+        present = train[feeds["note"].presence[train]]
+        mean = torch.from_numpy(feeds["note"].evidence[present].mean(axis=0)).expand(len(rows), -1)
+        torch.testing.assert_close(network_sees["note"], mean)
+        filled_scores(node, context.source, rows, hidden, "zeros")
+        assert not network_sees["note"].any()
+        there = feeds["table"].presence[rows]
+        torch.testing.assert_close(network_sees["table"][there], torch.from_numpy(feeds["table"].evidence[rows[there]]))
+
+
+def test_networks_that_start_from_the_same_predictors_ask_them_once(study):
+    memory = Memory()
+    nodes = [memory.shared(f.node) for f in study.fitted if f.name in {"feature:concat", "feature:gated"}]
+    assert nodes[0].bases["note"] is nodes[1].bases["note"]
+    rows = study.context.split.test
+    np.testing.assert_allclose(
+        nodes[0].scores(study.context.source, rows), concat(study).node.scores(study.context.source, rows)
+    )
+    nodes[1].scores(study.context.source, rows)
+    assert len(nodes[1].bases["note"].kept) == 1
