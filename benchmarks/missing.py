@@ -21,6 +21,7 @@ from fashion import FASHION
 from noisy_digits import build
 
 RATE = 0.5
+FAMILIES = {"feature": "operators", "model": "rules"}
 DRAWS = 10
 """Masks per hidden view; the score is their mean."""
 QUICK = ("feature:concat", "feature:impute+concat", "model:average")
@@ -153,9 +154,11 @@ def judge(benchmark: Benchmark, table: str, runs: Sequence[Sequence[Measured]]) 
             margin_filled=one.over_filled,
             error_filled=one.error,
         )
-    worst = min(means, key=lambda one: one.over_other)
-    text = f"{table}: half of one view absent: smallest margin over the best other view ({_named(worst)})"
-    benchmark.claim(text, worst.over_other, at_least=0.0)
+    for family, title in FAMILIES.items():
+        own = [one for one in means if one.strategy.startswith(f"{family}:")]
+        worst = min(own, key=lambda one: one.over_other)
+        text = f"{table}: half of one view absent, {title}: smallest margin over the best other view ({_named(worst)})"
+        benchmark.claim(text, worst.over_other, at_least=0.0)
     fillable = [one for one in means if one.filled is not None]
     worst = min(fillable, key=lambda one: one.over_filled or 0.0)
     text = f"{table}: half of one view absent: smallest margin over filling by zeros or mean ({_named(worst)})"

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from fusible.fusion.gated import Gated
-from fusible.networks._offset import Offset, OffsetJoint, fit_weights, gathered
+from fusible.networks._offset import Offset, OffsetJoint, fit_weights, gathered, heard
 from fusible.types import Encoded, ViewBatch
 
 ROWS = 4_000
@@ -68,12 +68,20 @@ def test_a_view_twice_counts_once(told):
     np.testing.assert_array_equal(np.diag(weights), 1.0)
 
 
+def test_predictors_that_seem_to_say_the_opposite_count_nothing(told):
+    target, evidence, _ = told
+    weights = fitted(-evidence, torch.from_numpy(target))
+    np.testing.assert_allclose(weights, [[1, -1], [-1, 1]], atol=1e-6)
+    three = fitted(-evidence[:, [0, 1, 0]], torch.from_numpy(target))
+    np.testing.assert_allclose(three.sum(dim=1), 0.0, atol=1e-6)
+
+
 def test_weights_have_least_loss(told):
     target, evidence, _ = told
     rng = np.random.default_rng(1)
     presence = torch.from_numpy(rng.random((ROWS, 2)) < 0.7)
     value = torch.from_numpy(target[:, None] - target.mean()) + 0.3 * torch.from_numpy(rng.normal(size=(ROWS, 1)))
-    told_values = evidence[:, :, :1] - evidence[:, :, 1:2]
+    told_values = 0.4 * torch.from_numpy(target[:, None, None] - target.mean() + rng.normal(size=(ROWS, 2, 1)))
     weights = fitted(told_values, value, presence, nn.functional.mse_loss, prior=[1.0])
     both = presence.all(dim=1)
 
@@ -82,6 +90,8 @@ def test_weights_have_least_loss(told):
         return float(error + (tried - torch.eye(2)).square().sum() / both.sum())
 
     best = loss(weights)
+    assert -1 < weights[0, 1] < 0
+    assert -1 < weights[1, 0] < 0
     for place in [(0, 1), (1, 0)]:
         for step in (-0.01, 0.01):
             moved = weights.clone()
@@ -98,8 +108,8 @@ def test_few_rows_and_views_that_nobody_has_leave_weights_near_one():
 
 def network(**training):
     torch.manual_seed(0)
-    built = OffsetJoint({}, Gated({"a": 4, "b": 4}, width=8), 3, ("b",), **training)
-    built.offset.take(torch.from_numpy(np.log(PRIOR)), torch.eye(1))
+    built = OffsetJoint({}, Gated({"a": 4, "b": 4}, width=8), 3, **training)
+    built.offset.take(torch.from_numpy(np.log(PRIOR)), torch.eye(2))
     return built
 
 
@@ -112,7 +122,7 @@ def batches(rows=6, absent=(), evidence=None):
         index = torch.arange(rows).unsqueeze(1)
         index[[row for row, name in absent if name == view]] = -1
         encoded = Encoded(vectors.unsqueeze(1), torch.ones(rows, 1, dtype=torch.bool), vectors)
-        found[view] = ViewBatch(index, encoded=encoded, evidence=said if view == "b" else None)
+        found[view] = ViewBatch(index, encoded=encoded, evidence=said if view == "b" else torch.zeros(rows, 3))
     return found
 
 
@@ -123,17 +133,25 @@ def test_before_training_a_network_says_what_its_views_say_alone():
     torch.testing.assert_close(network().eval()(given), expected)
 
 
-def test_where_one_view_is_there_nothing_is_added():
+def test_it_adds_in_the_cases_in_which_it_may():
     built = network().eval()
     nn.init.normal_(built.head.linear.weight)
     given = batches(absent=[(0, "b"), (1, "a"), (2, "a"), (2, "b")])
-    said, prior = built(given), torch.from_numpy(np.log(PRIOR)).float()
-    torch.testing.assert_close(said[0], prior)
-    torch.testing.assert_close(said[1], prior + given["b"].evidence[1])
-    torch.testing.assert_close(said[2], prior)
-    assert ((said[3:] - prior - given["b"].evidence[3:]).abs().max(dim=1).values > 0.01).all()
-    built.add_nothing()
-    torch.testing.assert_close(built(given)[3:], prior + given["b"].evidence[3:])
+    said = torch.from_numpy(np.log(PRIOR)).float() + given["b"].evidence
+    said[[0, 2]] = torch.from_numpy(np.log(PRIOR)).float()
+    several = torch.tensor([False, False, True, True, True, True])
+    for adds in ([True, True, True], [False, True, True], [True, False, True], [True, True, False], [False] * 3):
+        built.adds.copy_(torch.tensor(adds))
+        added = ((built(given) - said).abs() > 1e-4).any(dim=1)
+        expected = torch.where(several, torch.tensor(adds[0]), torch.tensor([adds[1], adds[2], *[False] * 4]))
+        assert torch.equal(added, expected)
+
+
+def test_whose_predictor_knows_its_rows_by_heart_is_heard_only_alone_and_if_nothing_is_added():
+    presence = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
+    starts, everywhere = torch.tensor([True, False]), torch.ones(4, 1, dtype=torch.bool)
+    assert heard(presence, starts, everywhere).tolist() == [[True, False], [True, False], [False, False], [False] * 2]
+    assert heard(presence, starts, ~everywhere).tolist() == [[True, False], [True, False], [False, True], [False] * 2]
 
 
 def test_evidence_of_an_absent_view_changes_no_output_and_no_gradient():

@@ -35,7 +35,7 @@ def both_needed(rng, rows=240):
 @pytest.fixture(scope="module")
 def helped(tmp_path_factory):
     """A study in which only fusion can work, with the settings of everyday use."""
-    table = both_needed(np.random.default_rng(0))
+    table = both_needed(np.random.default_rng(0), rows=400)
     return compare(
         table, "y", **TEXTS, strategies=["feature:multiply", "model:average"], cache=tmp_path_factory.mktemp("cache")
     )
@@ -74,7 +74,7 @@ def test_auto_is_also_a_row(helped):
 def test_the_json_object_is_plain_and_whole(helped):
     found = json.loads(json.dumps(helped.to_json(), allow_nan=False))
     assert {"task", "metric", "rows", "strategies", "best_single", "auto", "verdict", "difference"} <= set(found)
-    assert found["rows"] == {"train": 168, "valid": 36, "test": 36}
+    assert found["rows"] == {"train": 280, "valid": 60, "test": 60}
     assert found["views"][0]["fused_through"] == "text_tfidf"
     assert found["settings"]["folds"] == 5
     assert found["seconds"]["total"] > 0
@@ -82,7 +82,7 @@ def test_the_json_object_is_plain_and_whole(helped):
 
 
 def test_examples_are_test_rows_with_their_truth(helped):
-    table = both_needed(np.random.default_rng(0))
+    table = both_needed(np.random.default_rng(0), rows=400)
     for example in helped.examples:
         row = int(example["title"].removeprefix("row "))
         assert example["truth"] == table["y"][row]

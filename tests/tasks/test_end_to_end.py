@@ -135,7 +135,7 @@ def test_where_all_encoders_are_frozen_the_transformer_reads_sequences(study, qu
         assert fit_end_to_end(study.context, "n", recipe_of("joint", 8), frozen) is None
         one = fit_end_to_end(study.context, "n", recipe_of("multimodal_transformer", 8), frozen)
     assert one.node.live == ()
-    assert one.node.feeds(study.context.source)[frozen[0].view.name].tokens is not None
+    assert one.node.feeds(study.context.source, np.arange(2))[frozen[0].view.name].tokens is not None
 
 
 @pytest.mark.parametrize(("part", "same"), [("joint", False), ("joint+pretrained", True)])

@@ -139,6 +139,7 @@ def rote_training(monkeypatch):
     for module in ("singles", "end_to_end"):
         monkeypatch.setattr(f"fusible.tasks.{module}.whole_settings", lambda *_: long)
     monkeypatch.setattr("fusible.training.loop._better", lambda _: True)
+    monkeypatch.setattr("fusible.tasks.offset._gains", lambda *_: True)
     monkeypatch.setattr("fusible.encoders._boosting.LEAVES", (4,))
     monkeypatch.setattr("fusible.encoders._boosting.ROUNDS", 10)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from fusible.tasks import features
+from fusible.tasks import features, offset
 from fusible.tasks._ground import Memory
 from fusible.tasks.evidence import DOUBT, evidence, outputs_of
 from fusible.tasks.fill import filled_scores
 from fusible.tasks.nodes import NetworkNode, activate
-from fusible.tasks.offset import OwnScores, own_scores
+from fusible.tasks.offset import own_scores
 
 VIEWS = ["note", "photo", "table"]
 
@@ -29,29 +29,30 @@ def own(study):
 
 def test_every_view_has_a_part(study, own):
     assert list(own.nodes) == VIEWS
-    assert concat(study).node.recipe["offset"] == VIEWS
+    assert concat(study).node.recipe["offset"] is True
     assert list(concat(study).node.bases) == VIEWS
 
 
-def test_evidence_is_held_out_where_the_view_has_such_predictions(study, own):
+def test_evidence_is_held_out(study, own):
     context = study.context
     train, valid = context.split.train, context.split.valid
+    assert own.starts.tolist() == [True, False, True]  # the pictures' encoder was trained once, on all training rows
     for view, best in singles(study).items():
         there = best.node.presence(context.source, train)
         held = evidence(best.held_out[train], context.prior, context.task)[there]
         seen = evidence(best.node.scores(context.source, train), context.prior, context.task)[there]
-        # the pictures' encoder was trained once, on all training rows
-        np.testing.assert_allclose(own.evidence[view][train][there], seen if view == "photo" else held, atol=1e-6)
+        np.testing.assert_allclose(own.evidence[view][train][there], np.nan_to_num(held), atol=1e-6)
         assert view == "photo" or np.abs(held - seen).max() > 0.05
         known = evidence(best.held_out[valid], context.prior, context.task)
         np.testing.assert_allclose(own.evidence[view][valid], known, atol=1e-6)
 
 
-def test_what_is_put_together_is_told_of_rows_it_was_learned_on(study, own):
+def test_what_is_put_together(study, own):
     context, valid = study.context, study.context.split.valid
     outputs = outputs_of(context.prior, context.task) + np.zeros((len(valid), context.task.outputs))
     weights = own.offset.weights.numpy()
     there = np.stack([own.nodes[v].presence(context.source, valid) for v in VIEWS], axis=1)
+    there[:, 1] &= there.sum(axis=1) == 1  # pictures count where they are alone
     for i, view in enumerate(VIEWS):
         say = there[:, i] * (there @ weights[i])
         outputs += say[:, None] * own.evidence[view][valid]
@@ -61,40 +62,52 @@ def test_what_is_put_together_is_told_of_rows_it_was_learned_on(study, own):
 
 
 def test_what_held_out_rows_do_not_confirm_is_not_added(study, own, monkeypatch):
-    context = study.context
-    monkeypatch.setattr(OwnScores, "surpassed", lambda *_: False)
+    context, valid = study.context, study.context.split.valid
+    monkeypatch.setattr(offset, "_gains", lambda *_: False)
     found = features.fit_feature(context, "concat", study.chosen, own=own)
-    assert found.note == "adds nothing to the views' own predictors that held-out rows confirm"
-    valid = context.split.valid
+    assert found.note.endswith("to what views say alone: several views, note, photo, table")
+    assert not found.node.network.adds.any()
     there = found.node.presence(context.source, valid)
     np.testing.assert_allclose(found.node.scores(context.source, valid)[there], own.scores[valid][there], atol=1e-5)
     np.testing.assert_array_equal(found.held_out[found.known], own.scores[found.known])
-    assert not found.node.network.head.linear.weight.any()
+    for view, best in singles(study).items():
+        others = {name: np.ones(context.source.dataset.rows, bool) for name in VIEWS if name != view}
+        alone = context.source.hiding(others)
+        rows = valid[best.node.presence(alone, valid)]
+        expected = (1 - DOUBT) * best.node.scores(alone, rows) + DOUBT * context.prior
+        np.testing.assert_allclose(found.node.scores(alone, rows), expected, atol=1e-5)
+
+
+def test_each_case_is_confirmed_by_itself(study, own, monkeypatch):
+    context = study.context
+    asked = []
+
+    def gains(_, rows, before, after):
+        asked.append((rows, before, after))
+        return len(asked) != 3  # all but the pictures alone
+
+    monkeypatch.setattr(offset, "_gains", gains)
+    found = features.fit_feature(context, "concat", study.chosen, own=own)
+    assert found.node.network.adds.tolist() == [True, True, False, True]
+    assert found.note.endswith("say alone: photo")
+    assert (own.cases(context.source)[asked[0][0]] == 0).all()
+    pictures = np.flatnonzero(context.source.presence([study.chosen[1].view], context.split.valid)[:, 0])
+    np.testing.assert_array_equal(asked[2][0], context.split.valid[pictures])
+    np.testing.assert_array_equal(asked[2][1], singles(study)["photo"].node.scores(context.source, asked[2][0]))
+    assert np.abs(asked[2][1] - asked[2][2]).max() > 1e-3
+    lonely = found.known[own.cases(context.source)[found.known] == 2]
+    np.testing.assert_array_equal(found.held_out[lonely], own.scores[lonely])
+    valid = context.split.valid
+    np.testing.assert_allclose(found.node.scores(context.source, valid), found.held_out[valid], atol=1e-4)
 
 
 def test_a_gain_counts_from_one_standard_error_on(study, own):
     context, rows = study.context, study.context.split.valid
-    held_out = np.full_like(own.scores, np.nan)
-    held_out[rows] = own.scores[rows]
-    assert not own.surpassed(context, held_out)
-    right = np.eye(3)[context.learned[rows].astype(int)]
-    held_out[rows] = 0.9 * own.scores[rows] + 0.1 * right
-    assert own.surpassed(context, held_out)
-    held_out[rows] = 0.9 * own.scores[rows] + 0.1 * (1 - right) / 2
-    assert not own.surpassed(context, held_out)
-    assert own.surpassed(context, np.full_like(held_out, np.nan))  # nothing is known against it
-
-
-def test_a_view_alone_says_what_its_own_predictor_says(study):
-    context, rows = study.context, study.context.split.test
-    for view, best in singles(study).items():
-        others = {name: np.ones(context.source.dataset.rows, bool) for name in VIEWS if name != view}
-        alone = context.source.hiding(others)
-        there = best.node.presence(alone, rows)
-        expected = (1 - DOUBT) * best.node.scores(alone, rows) + DOUBT * context.prior
-        for fitted in study.fitted:
-            if fitted.family == "feature":
-                np.testing.assert_allclose(fitted.node.scores(alone, rows)[there], expected[there], atol=1e-5)
+    before, right = own.scores[rows], np.eye(3)[context.learned[rows].astype(int)]
+    assert not offset._gains(context, rows, before, before)
+    assert offset._gains(context, rows, before, 0.9 * before + 0.1 * right)
+    assert not offset._gains(context, rows, before, 0.9 * before + 0.1 * (1 - right) / 2)
+    assert offset._gains(context, rows[:0], before[:0], before[:0])  # nothing is known against it
 
 
 def test_scores_of_some_rows_are_those_of_all(study):

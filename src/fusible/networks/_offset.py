@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import nn
 
 from fusible.networks._base import drop_views
@@ -13,7 +15,6 @@ from fusible.types import ViewBatch
 
 RIDGE = 1.0
 """Rows' worth of belief that views are independent given the target."""
-STEPS = 200
 
 
 class Offset(nn.Module):
@@ -68,55 +69,60 @@ def fit_weights(
 ) -> torch.Tensor:
     """Weights (views, views) of an `Offset` of least loss, on predictions for rows that the predictors did not see.
 
-    Only rows with two views or more tell of them. The loss is convex in the weights; L-BFGS, in double precision.
+    Only rows with two views or more tell of them. Off the diagonal they are at most 0 and at least -1 / (views - 1): a
+    view counts between nothing and fully, and never against itself, as predictors of few rows would seem to. The loss
+    is convex in the weights; L-BFGS-B (Byrd et al. 1995), in double precision.
     """
-    alone = torch.eye(evidence.shape[1], dtype=torch.float64)
+    views = evidence.shape[1]
+    alone = torch.eye(views, dtype=torch.float64)
     rows = presence.sum(dim=1) >= 2
     if not rows.any():
         return alone
     evidence, presence, target = evidence[rows], presence[rows], target[rows]
     target = target.double() if target.is_floating_point() else target
-    together = torch.zeros_like(alone, requires_grad=True)
-    optimiser = torch.optim.LBFGS([together], max_iter=STEPS, line_search_fn="strong_wolfe")
+    others = ~alone.bool()
 
-    def closure() -> torch.Tensor:
-        optimiser.zero_grad()
-        weights = torch.where(alone.bool(), alone, together)
-        value = loss(prior + gathered(evidence, presence, weights), target)
-        value = value + RIDGE / len(target) * together.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+    def weights(flat: np.ndarray) -> torch.Tensor:
+        return alone.masked_scatter(others, torch.from_numpy(flat))
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
-    found = torch.where(alone.bool(), alone, together.detach())
-    return found if bool(torch.isfinite(found).all()) else alone
+    def value(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        tried = weights(flat).requires_grad_()
+        total = loss(prior + gathered(evidence, presence, tried), target)
+        total = total + RIDGE / len(target) * (tried - alone).square().sum()
+        (slope,) = torch.autograd.grad(total, tried)
+        return float(total.detach()), slope[others].numpy()
+
+    number = views * (views - 1)
+    found = minimize(value, np.zeros(number), jac=True, method="L-BFGS-B", bounds=[(-1 / (views - 1), 0.0)] * number)
+    return weights(found.x) if np.isfinite(found.x).all() else alone
 
 
 class OffsetJoint(Joint):
     """A joint network that adds to an `Offset`: before it is trained it says what the views' own predictors say.
 
     So no operator begins below the best view alone, also where it sees less of a view than its own predictor does (256
-    numbers of a text, of which the predictor sees all terms). Where one view alone is there, nothing is fused and
-    nothing is added. Batches of the views in `offset` hold `evidence`; views that are hidden in training give none.
-    Parameters as those of `Joint`.
+    numbers of a text, of which the predictor sees all terms). `adds` (1 + views,) bool says where it adds: in rows with
+    two views or more, and in those with each view alone. Batches hold `evidence` of all views; those that are hidden in
+    training give none. `starts` (views,) bool says whose evidence counts beside other views'; of the others, whose
+    predictors know their training rows by heart, it counts only where they are alone and nothing is added. Parameters
+    as those of `Joint`.
     """
+
+    adds: torch.Tensor
+    starts: torch.Tensor
 
     def __init__(
         self,
         encoders: Mapping[str, nn.Module],
         operator: nn.Module,
         outputs: int,
-        offset: Sequence[str],
         dropout: float = 0.1,
         modality_dropout: float = 0.0,
     ) -> None:
         super().__init__(encoders, operator, outputs, dropout, modality_dropout)
-        self.offset = Offset(offset, outputs)
-        self.places = [self.views.index(view) for view in offset]
-        self.add_nothing()
-
-    def add_nothing(self) -> None:
-        """Say what the offset says, and nothing else."""
+        self.offset = Offset(self.views, outputs)
+        self.register_buffer("adds", torch.ones(1 + len(self.views), dtype=torch.bool))
+        self.register_buffer("starts", torch.ones(len(self.views), dtype=torch.bool))
         nn.init.zeros_(self.head.linear.weight)
         nn.init.zeros_(self.head.linear.bias)
 
@@ -125,11 +131,29 @@ class OffsetJoint(Joint):
         encoded, presence = self.encode(batches)
         if self.training and self.modality_dropout:
             presence = drop_views(presence, self.modality_dropout)
-        several = presence.sum(dim=1, keepdim=True) >= 2
-        added = torch.where(several, self.head(self.fused(encoded, presence)), 0.0)
-        evidence = torch.stack([_evidence(batches, view) for view in self.offset.views], dim=1)
-        said: torch.Tensor = self.offset(evidence, presence[:, self.places])
+        adds = self.adds[case(presence)].unsqueeze(1)
+        added = torch.where(adds, self.head(self.fused(encoded, presence)), 0.0)
+        evidence = torch.stack([_evidence(batches, view) for view in self.views], dim=1)
+        said: torch.Tensor = self.offset(evidence, heard(presence, self.starts, adds))
         return added + said
+
+
+def case(presence: torch.Tensor) -> torch.Tensor:
+    """Which case rows are, by presence (rows, views): 0 with two views or more, or none; 1 + the view that is alone.
+
+    >>> case(torch.tensor([[True, True], [True, False], [False, True]]))
+    tensor([0, 1, 2])
+    """
+    return torch.where(presence.sum(dim=1) == 1, 1 + presence.int().argmax(dim=1), 0)
+
+
+def heard(presence: torch.Tensor, starts: torch.Tensor, adds: torch.Tensor) -> torch.Tensor:
+    """Whose evidence counts, bool (rows, views): present views that start, and one that is alone if nothing is added.
+
+    `starts` (views,) bool; `adds` (rows, 1) bool.
+    """
+    alone = presence.sum(dim=1, keepdim=True) == 1
+    return presence & (starts | (alone & ~adds))
 
 
 def _evidence(batches: Mapping[str, ViewBatch], view: str) -> torch.Tensor:

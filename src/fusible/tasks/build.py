@@ -2,7 +2,7 @@
 
 A recipe names registered parts and plain values: `network`; for `joint` also `operator` and `width`, `aligner` with
 `specs` where projections come first, `impute`, an aligner, with `components` where absent views are imputed first, and
-`offset`, the views whose own predictors' scores it starts from;
+`offset`, true where it starts from the scores of the views' own predictors;
 for every other network what its `options` name.
 """
 
@@ -39,9 +39,7 @@ def build_network(
     part = registry.get("networks", name)
     if name == JOINT:
         operator = build_operator(recipe, widths)
-        if "offset" in recipe:
-            return OffsetJoint(encoders, operator, outputs, recipe["offset"], **training)
-        return Joint(encoders, operator, outputs, **training)
+        return (OffsetJoint if recipe.get("offset") else Joint)(encoders, operator, outputs, **training)
     settings = {option: recipe[option] for option in part.options if option in recipe}
     other: Network = part(encoders=encoders, widths=dict(widths), outputs=outputs, **settings, **training)
     return other

@@ -66,17 +66,8 @@ def fit_feature(
     node = NetworkNode(name, context.task, context.prior, views, _encoders(chosen), network, recipe, bases=bases)
     fit_network(context, network, feeds, rows, tuning.training, name=name, watch=watch)
     held_out[context.split.valid] = node.scores(context.source, context.split.valid)
-    fitted = Fitted(name, "feature", node, held_out, time.perf_counter() - start)
-    if own is not None and not own.surpassed(context, held_out):
-        _give_up(fitted, network, own)
-    return fitted
-
-
-def _give_up(fitted: Fitted, network: Any, own: OwnScores) -> None:
-    """Leave the network with its offset alone, for what it adds is not confirmed by held-out rows."""
-    network.add_nothing()
-    fitted.held_out[fitted.known] = own.scores[fitted.known]
-    fitted.note = "adds nothing to the views' own predictors that held-out rows confirm"
+    note = "" if own is None else own.settle(context, node, held_out)
+    return Fitted(name, "feature", node, held_out, time.perf_counter() - start, note)
 
 
 def _encoders(chosen: list[Candidate]) -> dict[str, Encoder]:
@@ -115,8 +106,6 @@ def _network(
     widths = {view: _width(feed) for view, feed in feeds.items()}
     aligner_name, plus, fusing = operator.rpartition("+")
     recipe: dict[str, Any] = {"network": JOINT, "operator": fusing, "width": tuning.width}
-    if own is not None:
-        recipe["offset"] = list(own.nodes)
     projections: dict[str, Any] = {}
     imputes = aligner_name == IMPUTE
     if plus:
@@ -135,6 +124,8 @@ def _network(
         else:
             projections = {view: aligner.projection(view) for view in feeds}
             recipe |= {"aligner": aligner_name, "specs": {view: dict(p.spec) for view, p in projections.items()}}
+    if own is not None:
+        recipe["offset"] = True
     with seeded(context.seed):
         network: Any = build_network(recipe, {}, widths, context.task.outputs, **tuning.regularisation())
     if own is not None:

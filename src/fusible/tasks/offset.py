@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from fusible.encoders._linear import losses_of
-from fusible.networks._offset import Offset, OffsetJoint, fit_weights
+from fusible.networks._offset import Offset, OffsetJoint, case, fit_weights, heard
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.evidence import evidence, outputs_of
-from fusible.tasks.nodes import Node, activate
+from fusible.tasks.nodes import NetworkNode, Node, activate
+from fusible.tasks.source import Source
 from fusible.training.feed import Feed
 
 
@@ -25,13 +27,14 @@ from fusible.training.feed import Feed
 class OwnScores:
     """What the best strategy of each single view says, put together.
 
-    `nodes` {view: its strategy}; `evidence` {view: (rows of the table, outputs)}, of training rows held out where the
-    strategy has such predictions; `offset` puts it together; `scores` (rows of the table, outputs) is what that says,
-    NaN outside of training and validation rows.
+    `nodes` {view: its strategy}; `evidence` {view: (rows of the table, outputs)}, held out in training and validation
+    rows, zero where there is none; `starts` (views,) bool: which views have it for training rows; `offset` puts it
+    together; `scores` (rows of the table, outputs) is what that says, NaN outside of training and validation rows.
     """
 
     nodes: dict[str, Node]
     evidence: dict[str, np.ndarray]
+    starts: torch.Tensor
     offset: Offset
     scores: np.ndarray
 
@@ -42,41 +45,65 @@ class OwnScores:
     def start(self, network: OffsetJoint) -> None:
         """Give a network its offset."""
         network.offset.load_state_dict(self.offset.state_dict())
+        network.starts.copy_(self.starts)
 
-    def surpassed(self, context: Context, held_out: np.ndarray) -> bool:
-        """Whether held-out predictions lose less than the offset, by more than one standard error over their rows."""
-        rows = np.flatnonzero(np.isfinite(held_out).all(axis=1) & np.isfinite(self.scores).all(axis=1))
-        if not len(rows):
-            return True
-        truth = context.learned[rows]
-        gain = losses_of(self.scores[rows], truth, context.task) - losses_of(held_out[rows], truth, context.task)
-        return bool(gain.mean() > gain.std() / np.sqrt(len(rows)))
+    def cases(self, source: Source) -> np.ndarray:
+        """Which case of `OffsetJoint.adds` each row of a source is."""
+        rows = np.arange(source.dataset.rows)
+        presence = np.stack([node.presence(source, rows) for node in self.nodes.values()], axis=1)
+        return np.asarray(case(torch.from_numpy(presence)).numpy())
+
+    def settle(self, context: Context, node: NetworkNode, held_out: np.ndarray) -> str:
+        """Let a trained network add only where held-out rows confirm it, by one standard error; a note on where not.
+
+        Rows with two views or more are judged by `held_out` (rows of the table, outputs), which is changed in place to
+        what the network then says; a view alone by validation rows that hold it, the others hidden.
+        """
+        network: Any = node.network
+        known = np.flatnonzero(np.isfinite(held_out).all(axis=1))
+        several = known[self.cases(context.source)[known] == 0]
+        adds = [_gains(context, several, self.scores[several], held_out[several])]
+        for view, own in self.nodes.items():
+            hidden = {name: np.ones(context.source.dataset.rows, bool) for name in self.nodes if name != view}
+            alone = context.source.hiding(hidden)
+            rows = context.split.valid[own.presence(alone, context.split.valid)]
+            adds.append(_gains(context, rows, own.scores(alone, rows), node.scores(alone, rows)))
+        network.adds.copy_(torch.tensor(adds))
+        kept = np.array(adds)[self.cases(context.source)[known]]
+        held_out[known] = np.where(kept[:, None], held_out[known], self.scores[known])
+        silent = [name for name, added in zip(("several views", *self.nodes), adds, strict=True) if not added]
+        return f"adds nothing that held-out rows confirm to what views say alone: {', '.join(silent)}" if silent else ""
 
 
 def own_scores(context: Context, best: Mapping[str, Fitted], views: Sequence[str]) -> OwnScores:
     """Gather what the best single strategies of some views say.
 
-    A view whose encoder is trained from scratch is fitted once, not on folds: of training rows it says what it knows by
-    heart. How much the views count is then learned on validation rows, else on training rows.
+    A view whose encoder is trained from scratch is fitted once, not on folds: what it says of training rows it knows by
+    heart, and a network that started from that would find nothing left to learn.
     """
     split, task = context.split, context.task
     nodes = {view: best[view].node for view in views}
-    said = {view: best[view].held_out.copy() for view in views}
-    by_heart = [view for view in views if not np.isfinite(said[view][split.train]).all()]
-    for view in by_heart:
-        said[view][split.train] = nodes[view].scores(context.source, split.train)
-    rows = split.valid if by_heart else split.train
-    gathered = {v: _zero_where_unknown(evidence(scores, context.prior, task)) for v, scores in said.items()}
-    offset = Offset(views, task.outputs).double()
-    prior = torch.from_numpy(outputs_of(context.prior, task))
-    offset.take(prior, torch.eye(len(views)))
-    if len(rows):
-        target = context.tensor()[rows]
-        offset.take(prior, fit_weights(*_told(context, nodes, gathered, rows), prior, target, context.loss()))
+    starts = torch.tensor([bool(np.isfinite(best[view].held_out[split.train]).all()) for view in views])
+    gathered = {v: _zero_where_unknown(evidence(best[v].held_out, context.prior, task)) for v in views}
+    offset, prior = Offset(views, task.outputs).double(), torch.from_numpy(outputs_of(context.prior, task))
+    told, presence = _told(context, nodes, gathered, split.train)
+    target = context.tensor()[split.train]
+    offset.take(prior, fit_weights(told, presence & starts, prior, target, context.loss()))
     known = np.concatenate([split.train, split.valid])
+    told, presence = _told(context, nodes, gathered, known)
+    said = offset(told, heard(presence, starts, torch.zeros(len(known), 1, dtype=torch.bool)))
     scores = np.full((context.source.dataset.rows, task.outputs), np.nan)
-    scores[known] = activate(offset(*_told(context, nodes, gathered, known)).numpy(), task)
-    return OwnScores(nodes, gathered, offset, scores)
+    scores[known] = activate(said.numpy(), task)
+    return OwnScores(nodes, gathered, starts, offset, scores)
+
+
+def _gains(context: Context, rows: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether predictions lose less than others by more than one standard error over rows; true where there is none."""
+    if not len(rows):
+        return True
+    truth, task = context.learned[rows], context.task
+    gain = losses_of(before, truth, task) - losses_of(after, truth, task)
+    return bool(gain.mean() > gain.std() / np.sqrt(len(rows)))
 
 
 def _told(

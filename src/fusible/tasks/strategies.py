@@ -115,7 +115,8 @@ def fit(
     fitted: list[Fitted] = []
     with stages("feature"):
         fused = chosen_plan.features or (budget is not None and len(inputs) > 1)
-        own = own_scores(context, best, [c.view.name for c in inputs]) if fused else None
+        # where several answers are right, networks learn shares, and predictors of single answers are no start
+        own = own_scores(context, best, [c.view.name for c in inputs]) if fused and context.soft is None else None
         for operator in chosen_plan.features:
             try:
                 fitted.append(fit_feature(context, operator, inputs, own=own))

@@ -111,13 +111,13 @@ def _network(
 def _bases(
     packed: Packed, plain: Mapping[str, Any], views: Mapping[str, View], encoders: Mapping[str, Encoder], task: Task
 ) -> dict[str, Node]:
-    """The predictors that a network starts from: one for each view of its offset, which sees nothing else."""
+    """The predictors that a network with an offset starts from: one for each view, which sees nothing else."""
     found = {str(v): _node(packed, base, views, encoders, task) for v, base in plain.get("bases", {}).items()}
     odd = [v for v, base in found.items() if v not in plain["views"] or {one.name for one, _ in base.inputs()} != {v}]
-    if odd or list(found) != list(plain.get("offset", [])):
+    if odd or set(found) != (set(plain["views"]) if plain.get("offset") else set()):
         raise ModelFormatError(
-            f"config.yaml: {plain['key']}: expected one base for each view of its offset, which sees that view alone, "
-            f"got {list(found)}"
+            f"config.yaml: {plain['key']}: expected one base for each view where there is an offset, which sees that "
+            f"view alone, got {list(found)}"
         )
     return found
 
