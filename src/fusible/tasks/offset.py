@@ -57,7 +57,8 @@ class OwnScores:
         """Let a trained network add only where held-out rows confirm it, by one standard error; a note on where not.
 
         Rows with two views or more are judged by `held_out` (rows of the table, outputs), which is changed in place to
-        what the network then says; a view alone by validation rows that hold it, the others hidden.
+        what the network then says; a view alone by validation rows that hold it, the others hidden. Without such rows
+        a view alone is left to its own predictor.
         """
         network: Any = node.network
         known = np.flatnonzero(np.isfinite(held_out).all(axis=1))
@@ -67,7 +68,8 @@ class OwnScores:
             hidden = {name: np.ones(context.source.dataset.rows, bool) for name in self.nodes if name != view}
             alone = context.source.hiding(hidden)
             rows = context.split.valid[own.presence(alone, context.split.valid)]
-            adds.append(_gains(context, rows, own.scores(alone, rows), node.scores(alone, rows)))
+            gains = _gains(context, rows, own.scores(alone, rows), node.scores(alone, rows))
+            adds.append(len(rows) > 0 and gains)
         network.adds.copy_(torch.tensor(adds))
         kept = np.array(adds)[self.cases(context.source)[known]]
         held_out[known] = np.where(kept[:, None], held_out[known], self.scores[known])
