@@ -81,7 +81,7 @@ def own_scores(context: Context, best: Mapping[str, Fitted], views: Sequence[str
     """Gather what the best single strategies of some views say.
 
     A view whose encoder is trained from scratch is fitted once, not on folds: what it says of training rows it knows by
-    heart, and a network that started from that would find nothing left to learn.
+    heart, which is more than it will say of new rows.
     """
     split, task = context.split, context.task
     nodes = {view: best[view].node for view in views}
