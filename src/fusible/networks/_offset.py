@@ -111,15 +111,8 @@ class OffsetJoint(Joint):
     adds: torch.Tensor
     starts: torch.Tensor
 
-    def __init__(
-        self,
-        encoders: Mapping[str, nn.Module],
-        operator: nn.Module,
-        outputs: int,
-        dropout: float = 0.1,
-        modality_dropout: float = 0.0,
-    ) -> None:
-        super().__init__(encoders, operator, outputs, dropout, modality_dropout)
+    def __init__(self, encoders: Mapping[str, nn.Module], operator: nn.Module, outputs: int, **training: float) -> None:
+        super().__init__(encoders, operator, outputs, **training)
         self.offset = Offset(self.views, outputs)
         self.register_buffer("adds", torch.ones(1 + len(self.views), dtype=torch.bool))
         self.register_buffer("starts", torch.ones(len(self.views), dtype=torch.bool))
