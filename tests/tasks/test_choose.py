@@ -7,7 +7,7 @@ import pytest
 
 from fusible.data.split import Split
 from fusible.errors import ConfigError
-from fusible.tasks.choose import choose, confidence, kept, threshold_of
+from fusible.tasks.choose import choose, difference, kept, threshold_of
 from fusible.tasks.context import Context, Fitted
 from fusible.tasks.target import Target
 from fusible.types import Task
@@ -41,7 +41,7 @@ def test_a_clear_gain_is_taken(context):
 
 def test_of_equals_the_single_view_is_taken(context):
     single, fused = fitted(context, "single:a", 0.8), fitted(context, "model:b", 0.8)
-    assert confidence(context, fused, single, np.arange(75)) == 0.5
+    assert difference(context, fused, single).p_better == 0.5
     auto, best, why = choose(context, [fused, single])
     assert auto is best is single
     assert "model:b" in why
@@ -87,6 +87,29 @@ def test_only_rows_that_every_strategy_holds_out_count(context):
     auto, _, why = choose(context, [single, fused])
     assert auto is single  # both are right on all of the twenty shared rows
     assert "of 20 held-out rows" in why
+
+
+def test_a_small_gain_on_many_held_out_rows_counts_before_a_lucky_one_on_few(rng):
+    rows = 2_000
+    split = Split(np.arange(1_600), np.arange(1_600, 1_700), np.arange(1_700, rows))
+    context = Context(SimpleNamespace(), split, Target("y", TASK), rng.integers(0, 2, rows), "accuracy")
+    right = rng.random(rows) < 0.8
+
+    def said(name, hit, first):
+        held = np.where((hit == (context.learned == 1))[:, None], [0.2, 0.8], [0.8, 0.2])
+        held[:first] = held[1_700:] = np.nan
+        return Fitted(name, name.partition(":")[0], SimpleNamespace(name=name), held, 1.0)
+
+    better, lucky = right.copy(), right.copy()
+    better[np.flatnonzero(~right[:1_600])[:60]] = True
+    for some, gained, lost in ((better, 1, 0), (lucky, 5, 3)):
+        valid = np.arange(1_600, 1_700)
+        some[valid[~right[valid]][:gained]] = True
+        some[valid[right[valid]][:lost]] = False
+    strategies = [said("single:a", right, 0), said("model:b", better, 0), said("feature:c", lucky, 1_600)]
+    auto, _, why = choose(context, strategies)
+    assert auto.name == "model:b"
+    assert "beats single:a in 100% of resamples" in why
 
 
 def test_without_fusion_there_is_no_choice(context):

@@ -12,6 +12,7 @@ import numpy as np
 from fusible.errors import ConfigError
 from fusible.evaluation import bootstrap, metrics
 from fusible.evaluation.calibration import apply_temperature, temperature
+from fusible.evaluation.study import Difference
 from fusible.tasks.context import Context, Fitted
 
 CONFIDENCE = 0.95
@@ -23,48 +24,38 @@ THRESHOLDED = frozenset({"f1", "macro_f1", "balanced_accuracy"})
 
 
 def choose(context: Context, fitted: list[Fitted]) -> tuple[Fitted, Fitted, str]:
-    """Return the strategy of `auto`, the best single view, and the reason, all by held-out rows only."""
-    rows = reduce(np.intersect1d, [f.known for f in fitted])
-    values = {f.name: context.score(context.learned[rows], f.held_out[rows], threshold_of(context, f)) for f in fitted}
+    """Return the strategy of `auto`, the best single view, and the reason, all by held-out rows only.
+
+    A fused one is compared with the best single view on all rows that both hold out, for some hold out ten times as
+    many as others. Of those that beat it clearly the best is that whose interval of the gain has the highest lower end.
+    """
     singles = [f for f in fitted if f.family == "single"]
-    single = max(singles, key=lambda f: values[f.name])
-    fused = [f for f in fitted if f.family != "single"]
-    if not fused:
+    single = singles[best_of(context, singles)]
+    gains = {f.name: (difference(context, f, single), f) for f in fitted if f.family != "single"}
+    if not gains:
         return single, single, "no strategy fuses views here"
-    best = max(fused, key=lambda f: values[f.name])
-    shared = np.intersect1d(best.known, single.known)
-    sure = confidence(context, best, single, shared)
-    if sure < CONFIDENCE:
-        return (
-            single,
-            single,
-            f"{best.name}, the best fused, beats it in {sure:.0%} of resamples of {len(shared)} held-out rows only",
-        )
-    auto, among = _steadiest(context, best, single, fused, rows)
-    sure = confidence(context, auto, single, np.intersect1d(auto.known, single.known))
+    clear = [f for gain, f in gains.values() if gain.p_better >= CONFIDENCE]
+    if not clear:
+        gain, likely = max(gains.values(), key=lambda pair: pair[0].p_better)
+        resamples = f"{gain.p_better:.0%} of resamples of {len(_shared(likely, single))} held-out rows only"
+        return single, single, f"{likely.name}, the likeliest of {len(gains)} fused, beats it in {resamples}"
+    best = max(clear, key=lambda f: gains[f.name][0].low)
+    auto, among = _steadiest(context, best, clear)
+    sure = gains[auto.name][0].p_better
     told = f"best of {len(fitted)}" if among == 1 else f"of least log-loss among the {among} best of {len(fitted)}"
     return auto, single, f"{told} on held-out rows; beats {single.name} in {sure:.0%} of resamples"
 
 
-def _steadiest(
-    context: Context, best: Fitted, single: Fitted, fused: list[Fitted], rows: np.ndarray
-) -> tuple[Fitted, int]:
+def _steadiest(context: Context, best: Fitted, clear: list[Fitted]) -> tuple[Fitted, int]:
     """Of the strategies that held-out rows cannot tell from the best, that of least log-loss; and how many they are.
 
     The best of many by a score that counts right and wrong on few rows is best by luck, too; the log-loss, after a
-    temperature of each, sees how sure they are. All beat the best single view as clearly as the best does.
+    temperature of each, sees how sure they are. `clear` are those that beat the best single view clearly.
     """
     if not (context.task.is_classification or context.task.kind == "multilabel"):
         return best, 1
-    rivals = [
-        one
-        for one in fused
-        if one is best
-        or (
-            confidence(context, best, one, rows) < CONFIDENCE
-            and confidence(context, one, single, np.intersect1d(one.known, single.known)) >= CONFIDENCE
-        )
-    ]
+    rivals = [one for one in clear if one is best or difference(context, best, one).p_better < CONFIDENCE]
+    rows = reduce(np.intersect1d, [one.known for one in rivals])
     return min(rivals, key=lambda one: _loss(context, one, rows)), len(rivals)
 
 
@@ -91,10 +82,10 @@ def kept(context: Context, fitted: list[Fitted], name: str) -> tuple[Fitted, Fit
     raise ConfigError(f"strategy {name!r} was not fitted: expected one of {[f.name for f in fitted]} (see the notes)")
 
 
-def confidence(context: Context, a: Fitted, b: Fitted, rows: np.ndarray) -> float:
-    """Share of paired resamples of `rows` in which `a` scores better than `b`."""
-    backward = context.target.backward
-    difference = bootstrap.paired(
+def difference(context: Context, a: Fitted, b: Fitted) -> Difference:
+    """By how much `a` scores better than `b` on the rows that both hold out, from paired resamples."""
+    rows, backward = _shared(a, b), context.target.backward
+    return bootstrap.paired(
         context.metric,
         context.task,
         context.target.original(context.learned[rows]),
@@ -104,7 +95,10 @@ def confidence(context: Context, a: Fitted, b: Fitted, rows: np.ndarray) -> floa
         threshold_b=threshold_of(context, b),
         seed=context.seed,
     )
-    return difference.p_better
+
+
+def _shared(a: Fitted, b: Fitted) -> np.ndarray:
+    return np.intersect1d(a.known, b.known)
 
 
 def threshold_of(context: Context, fitted: Fitted) -> float | None:
