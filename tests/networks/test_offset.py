@@ -110,6 +110,7 @@ def network(**training):
     torch.manual_seed(0)
     built = OffsetJoint({}, Gated({"a": 4, "b": 4}, width=8), 3, **training)
     built.offset.take(torch.from_numpy(np.log(PRIOR)), torch.eye(2))
+    built.silence()
     return built
 
 
@@ -126,7 +127,7 @@ def batches(rows=6, absent=(), evidence=None):
     return found
 
 
-def test_before_training_a_network_says_what_its_views_say_alone():
+def test_a_silenced_network_says_what_its_views_say_alone():
     given = batches(absent=[(0, "b"), (1, "a")])
     expected = torch.from_numpy(np.log(PRIOR)).float() + given["b"].evidence
     expected[0] = torch.from_numpy(np.log(PRIOR)).float()

@@ -1,11 +1,14 @@
 """Feature-level strategies start from what the single views' own predictors say, and add what held-out rows confirm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fusible.tasks import features, offset
 from fusible.tasks._ground import Memory
+from fusible.tasks.build import build_network
 from fusible.tasks.evidence import DOUBT, evidence, outputs_of
 from fusible.tasks.fill import filled_scores
 from fusible.tasks.nodes import NetworkNode, activate
@@ -160,3 +163,25 @@ def test_networks_that_start_from_the_same_predictors_ask_them_once(study):
     )
     nodes[1].scores(study.context.source, rows)
     assert len(nodes[1].bases["note"].kept) == 1
+
+
+def test_without_held_out_evidence_a_network_begins_as_any_other(study, own, monkeypatch):
+    context = study.context
+    monkeypatch.setattr(offset, "_gains", lambda *_: False)
+    best = {}
+    for view, one in singles(study).items():
+        held_out = one.held_out.copy()
+        held_out[context.split.train] = np.nan
+        best[view] = replace(one, held_out=held_out)
+    silent = own_scores(context, best, VIEWS)
+    assert (own.tells, silent.tells) == (True, False)
+    widths = {c.view.name: c.encoder.output_width for c in study.chosen}
+    recipe = {"network": "joint", "operator": "concat", "width": 8, "offset": True}
+    networks = [build_network(recipe, {}, widths, 3) for _ in range(2)]
+    own.start(networks[0])
+    silent.start(networks[1])
+    assert not networks[0].head.linear.weight.any()
+    assert networks[1].head.linear.weight.any()
+    found = features.fit_feature(context, "concat", study.chosen, own=silent)
+    assert found.node.network.adds.tolist() == [True, False, False, False]
+    assert found.note.endswith("say alone: note, photo, table")

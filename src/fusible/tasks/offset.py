@@ -42,10 +42,17 @@ class OwnScores:
         """The feeds, with evidence."""
         return {v: replace(feed, evidence=self.evidence[v]) for v, feed in feeds.items()}
 
+    @property
+    def tells(self) -> bool:
+        """Whether the offset of several views is more than the prior: whether any view's evidence counts in it."""
+        return bool(self.starts.any())
+
     def start(self, network: OffsetJoint) -> None:
-        """Give a network its offset."""
+        """Give a network its offset, to begin with if that tells something."""
         network.offset.load_state_dict(self.offset.state_dict())
         network.starts.copy_(self.starts)
+        if self.tells:
+            network.silence()
 
     def cases(self, source: Source) -> np.ndarray:
         """Which case of `OffsetJoint.adds` each row of a source is."""
@@ -57,13 +64,13 @@ class OwnScores:
         """Let a trained network add only where held-out rows confirm it, by one standard error; a note on where not.
 
         Rows with two views or more are judged by `held_out` (rows of the table, outputs), which is changed in place to
-        what the network then says; a view alone by validation rows that hold it, the others hidden. Without such rows
-        a view alone is left to its own predictor.
+        what the network then says, and not at all where it has nothing but the prior to add to; a view alone by
+        validation rows that hold it, the others hidden. Without such rows a view alone is left to its own predictor.
         """
         network: Any = node.network
         known = np.flatnonzero(np.isfinite(held_out).all(axis=1))
         several = known[self.cases(context.source)[known] == 0]
-        adds = [_gains(context, several, self.scores[several], held_out[several])]
+        adds = [not self.tells or _gains(context, several, self.scores[several], held_out[several])]
         for view, own in self.nodes.items():
             hidden = {name: np.ones(context.source.dataset.rows, bool) for name in self.nodes if name != view}
             alone = context.source.hiding(hidden)
