@@ -79,7 +79,7 @@ def test_what_is_surely_better_is_taken_whatever_its_log_loss(context):
     assert choose(context, [single, better, surer])[0] is better
 
 
-def test_only_rows_that_every_strategy_holds_out_count(context):
+def test_only_rows_that_both_hold_out_count(context):
     single, fused = fitted(context, "single:a", 0.9), fitted(context, "end_to_end:b", 1.0, rows=20)
     single.held_out[:20] = [0.5, 0.5]
     single.held_out[:20, 0] = 0.9 - 0.8 * context.learned[:20]

@@ -68,7 +68,10 @@ def test_what_held_out_rows_do_not_confirm_is_not_added(study, own, monkeypatch)
     context, valid = study.context, study.context.split.valid
     monkeypatch.setattr(offset, "_gains", lambda *_: False)
     found = features.fit_feature(context, "concat", study.chosen, own=own)
-    assert found.note.endswith("to what views say alone: several views, note, photo, table")
+    assert found.note == (
+        "of several views it says what each says alone, put together; where note or photo or table is all there is, it "
+        "says what that view's own predictor says: held-out rows confirm no more"
+    )
     assert not found.node.network.adds.any()
     there = found.node.presence(context.source, valid)
     np.testing.assert_allclose(found.node.scores(context.source, valid)[there], own.scores[valid][there], atol=1e-5)
@@ -92,7 +95,7 @@ def test_each_case_is_confirmed_by_itself(study, own, monkeypatch):
     monkeypatch.setattr(offset, "_gains", gains)
     found = features.fit_feature(context, "concat", study.chosen, own=own)
     assert found.node.network.adds.tolist() == [True, True, False, True]
-    assert found.note.endswith("say alone: photo")
+    assert found.note.startswith("where photo is all there is, it says what that view's own predictor says: held-out")
     assert (own.cases(context.source)[asked[0][0]] == 0).all()
     pictures = np.flatnonzero(context.source.presence([study.chosen[1].view], context.split.valid)[:, 0])
     np.testing.assert_array_equal(asked[2][0], context.split.valid[pictures])
@@ -184,4 +187,4 @@ def test_without_held_out_evidence_a_network_begins_as_any_other(study, own, mon
     assert networks[1].head.linear.weight.any()
     found = features.fit_feature(context, "concat", study.chosen, own=silent)
     assert found.node.network.adds.tolist() == [True, False, False, False]
-    assert found.note.endswith("say alone: note, photo, table")
+    assert found.note.startswith("where note or photo or table is all there is")

@@ -80,8 +80,15 @@ class OwnScores:
         network.adds.copy_(torch.tensor(adds))
         kept = np.array(adds)[self.cases(context.source)[known]]
         held_out[known] = np.where(kept[:, None], held_out[known], self.scores[known])
-        silent = [name for name, added in zip(("several views", *self.nodes), adds, strict=True) if not added]
-        return f"adds nothing that held-out rows confirm to what views say alone: {', '.join(silent)}" if silent else ""
+        return _note(adds[0], [view for view, added in zip(self.nodes, adds[1:], strict=True) if not added])
+
+
+def _note(several: bool, silent: list[str]) -> str:
+    """Say where a network adds nothing; empty where it adds everywhere. `silent` are views that, alone, get nothing."""
+    said = [] if several else ["of several views it says what each says alone, put together"]
+    if silent:
+        said.append(f"where {' or '.join(silent)} is all there is, it says what that view's own predictor says")
+    return f"{'; '.join(said)}: held-out rows confirm no more" if said else ""
 
 
 def own_scores(context: Context, best: Mapping[str, Fitted], views: Sequence[str]) -> OwnScores:
