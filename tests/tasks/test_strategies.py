@@ -1,5 +1,7 @@
 """Which strategies a study runs, with which encoders, and how they are told apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from fusible import registry
 from fusible.errors import ConfigError, RegistryError, TooLargeError
 from fusible.evaluation.cost import Stages
-from fusible.tasks import strategies
+from fusible.tasks import singles, strategies
 from fusible.tasks.choose import best_of
 from fusible.tasks.encoders import encoders_of, ready_encoder
 from fusible.tasks.end_to_end import fit_end_to_end
@@ -118,6 +120,19 @@ def test_a_view_is_represented_by_no_less_than_its_best_candidate(study):
     assert score[0] >= max(score[1:])
     assert (shown.name, shown.family) == ("single:table", "single")
     assert best_input(study.context, found).encoder_name == "table_mlp"
+
+
+@pytest.mark.parametrize(("mended", "is_shown"), [(1, False), (6, True)])
+def test_encoders_are_stacked_only_where_held_out_rows_confirm_it(study, monkeypatch, mended, is_shown):
+    found = study.candidates["table"]
+    best = found[best_of(study.context, [c.fitted for c in found])]
+    held_out, truth = best.fitted.held_out.copy(), study.context.learned
+    rows = best.fitted.known
+    for row in rows[held_out[rows].argmax(axis=1) != truth[rows]][:mended]:
+        held_out[row] = np.eye(3)[int(truth[row])]
+    stacked = replace(best.fitted, held_out=held_out, note="stacked")
+    monkeypatch.setattr(singles, "fit_ensemble", lambda *args, **given: stacked)
+    assert represent(study.context, found) is (stacked if is_shown else best.fitted)
 
 
 def test_trees_are_no_input_of_operators(study):

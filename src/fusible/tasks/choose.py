@@ -19,6 +19,10 @@ CONFIDENCE = 0.95
 """Share of bootstrap resamples from which on one strategy counts as better: a fused one than the best single view to be
 preferred, the best one than another to leave that out."""
 
+ONE_ERROR = 0.84
+"""Share of resamples above which a gain is more than one standard error: what stacking the encoders of one view needs,
+which is less than fusing views needs, for baselines should be strong."""
+
 THRESHOLDED = frozenset({"f1", "macro_f1", "balanced_accuracy"})
 """Metrics of a binary task for which a threshold is chosen; accuracy keeps one half."""
 

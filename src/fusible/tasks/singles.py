@@ -12,7 +12,7 @@ import numpy as np
 from fusible import registry
 from fusible.encoders._base import Encoder
 from fusible.networks.joint import Joint
-from fusible.tasks.choose import best_of
+from fusible.tasks.choose import ONE_ERROR, best_of, difference
 from fusible.tasks.combine import fit_ensemble
 from fusible.tasks.context import Context, Fitted, empty_scores, fit_network, network_scores
 from fusible.tasks.nodes import NetworkNode, PredictorNode
@@ -156,12 +156,15 @@ def best_input(context: Context, candidates: list[Candidate]) -> Candidate:
 
 
 def represent(context: Context, candidates: list[Candidate]) -> Fitted:
-    """What `single:<view>` is: the best candidate on held-out rows, or all of them stacked where that is better."""
+    """What `single:<view>` is: the best candidate on held-out rows, or all of them stacked where those confirm it.
+
+    They do if stacking gains more than one standard error: on few rows of a skewed target it is ahead by luck.
+    """
     found = [c.fitted for c in candidates]
-    if len(found) > 1:
-        name = found[0].name
-        stacked = fit_ensemble(context, "stacking", found, name=name, family="single")
-        stacked.note = "encoders " + " + ".join(c.encoder_name for c in candidates) + ", stacked"
-        stacked.seconds += sum(one.seconds for one in found)
-        found.append(stacked)
-    return found[best_of(context, found)]
+    best = found[best_of(context, found)]
+    if len(found) == 1:
+        return best
+    stacked = fit_ensemble(context, "stacking", found, name=best.name, family="single")
+    stacked.note = "encoders " + " + ".join(c.encoder_name for c in candidates) + ", stacked"
+    stacked.seconds += sum(one.seconds for one in found)
+    return stacked if difference(context, stacked, best).p_better > ONE_ERROR else best
