@@ -26,6 +26,29 @@ def test_a_row_without_tokens_pools_to_zero():
     torch.testing.assert_close(encoded.pooled, torch.zeros(2, 4))
 
 
+@given(
+    lengths=st.lists(st.integers(0, 7), min_size=1, max_size=4),
+    gaps=st.booleans(),
+    padding=st.integers(0, 2),
+    steps=st.integers(1, 9),
+)
+def test_shortened_sequences_hold_the_means_of_equal_stretches(lengths, gaps, padding, steps):
+    rng = np.random.default_rng(sum(lengths) + steps)
+    width = max(lengths) * (1 + gaps) + padding
+    tokens, mask = torch.full((len(lengths), width, 2), torch.nan), torch.zeros(len(lengths), width, dtype=torch.bool)
+    for row, length in enumerate(lengths):
+        places = np.sort(rng.permutation(width)[:length]) if gaps else np.arange(length)
+        mask[row, places], tokens[row, places] = True, torch.from_numpy(rng.normal(size=(length, 2))).float()
+    short = Encoded(tokens, mask).shortened(steps)
+    for row, length in enumerate(lengths):
+        kept = tokens[row, mask[row]].numpy()
+        stretches = np.arange(length) if length <= steps else np.arange(length) * steps // length
+        means = [kept[stretches == one].mean(axis=0) for one in range(min(length, steps))]
+        assert short.mask[row].tolist() == [place < len(means) for place in range(short.mask.shape[1])]
+        np.testing.assert_allclose(short.tokens[row, : len(means)], np.reshape(means, (-1, 2)), atol=1e-6)
+        np.testing.assert_array_equal(short.tokens[row, len(means) :], 0.0)
+
+
 def test_a_pooling_of_the_encoders_own_wins():
     encoded = Encoded(torch.ones(1, 2, 3), torch.ones(1, 2, dtype=torch.bool), vector=torch.full((1, 3), 5.0))
     torch.testing.assert_close(encoded.pooled, torch.full((1, 3), 5.0))

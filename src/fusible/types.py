@@ -139,6 +139,9 @@ class Encoded:
 
         How far a batch is padded changes nothing; the vector is kept, or taken from all tokens before.
         """
+        gaps = self.mask[:, 1:] & ~self.mask[:, :-1]
+        if 0 < self.tokens.shape[1] <= steps and not gaps.any():  # nothing to average and nothing to close up
+            return Encoded(self.tokens.masked_fill(~self.mask.unsqueeze(-1), 0.0), self.mask, self.pooled)
         number = self.mask.sum(dim=1, keepdim=True)
         place = self.mask.cumsum(dim=1) - 1
         spread = (place * steps).div(number.clamp(min=1), rounding_mode="floor")

@@ -49,6 +49,22 @@ def test_chunks_change_nothing(monkeypatch):
     np.testing.assert_allclose(outputs(network, unseen, np.arange(ROWS)), together, atol=2e-6)
 
 
+def test_similarity_follows_the_anchors_however_they_change():
+    of, rows = feeds(gone=0.0), np.arange(200, ROWS)
+    network, other = learned(of, np.arange(100)), learned(of, np.arange(100, 200))
+    before, expected = outputs(network, of, rows), outputs(other, of, rows)
+    assert np.abs(before - expected).max() > 1e-3
+    network.load_state_dict(other.state_dict())
+    np.testing.assert_array_equal(outputs(network, of, rows), expected)
+    network.learn(collate(of, np.arange(100)))
+    np.testing.assert_array_equal(outputs(network, of, rows), before)
+    with torch.no_grad():
+        network.anchors0.add_(1.0)
+    moved = learned(of, np.arange(100))
+    moved.anchors0.add_(1.0)
+    np.testing.assert_array_equal(outputs(network, of, rows), outputs(moved, of, rows))
+
+
 def test_rows_are_joined_to_the_nearest_anchors_that_hold_the_view():
     of = feeds()
     network = learned(of, np.arange(200), neighbours=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from operator import is_not
 from typing import Any, ClassVar
 
 import torch
@@ -65,6 +66,7 @@ class MultimodalGraph(Network):
         self.near, self.of = _convolutions(len(widths), width)
         self.view_norms = nn.ModuleList(nn.LayerNorm(width) for _ in widths)
         self.mix = nn.Sequential(nn.LayerNorm(width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self._prepared: tuple[list[torch.Tensor], list[int | None], list[Nearness]] = [], [], []
         self._take([torch.zeros(anchors, size) for size in self.sizes], torch.zeros(anchors, len(widths)).bool())
 
     def _take(self, vectors: list[torch.Tensor], held: torch.Tensor) -> None:
@@ -125,7 +127,7 @@ class MultimodalGraph(Network):
         found: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         views = range(len(self.views))
         with torch.no_grad():
-            measures = [Nearness(self._anchors(i), self.held[:, i]) for i in views]
+            measures = self._measures()
             for at in range(0, max(1, len(presence)), CHUNK):
                 part = slice(at, at + CHUNK)
                 grids = [measures[i].grid(vectors[i][part]) for i in views]
@@ -140,6 +142,16 @@ class MultimodalGraph(Network):
                     found.append((rows + at, anchors, marks))
         rows, anchors, features = (torch.cat(parts) for parts in zip(*found, strict=True))
         return rows, anchors, features
+
+    def _measures(self) -> list[Nearness]:
+        """How near vectors are to the anchors, per view; prepared again only where anchors were replaced or changed."""
+        stored = [self.held, *(self._anchors(i) for i in range(len(self.views)))]
+        versions = [None if tensor.is_inference() else tensor._version for tensor in stored]
+        known, known_versions, measures = self._prepared
+        if not known or None in versions or versions != known_versions or any(map(is_not, known, stored)):
+            measures = [Nearness(anchors, self.held[:, i]) for i, anchors in enumerate(stored[1:])]
+            self._prepared = stored, versions, measures
+        return measures
 
     def _same(self, grids: list[torch.Tensor], presence: torch.Tensor) -> torch.Tensor:
         """Bool (rows, anchors): the anchor holds the same views as the row, with identical encodings."""

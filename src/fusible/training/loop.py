@@ -165,7 +165,7 @@ def _optimisation(
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """AdamW over the network's groups of parameters, and the one-cycle schedule of their rates."""
     groups = _groups(network, settings)
-    optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate)
+    optimiser = torch.optim.AdamW(groups, lr=settings.peak_rate, fused=True)
     rates = [group["lr"] for group in groups]
     total = max(2, steps)
     ends = settings.warmup * total - 1  # where the first phase ends; the schedule divides by it
