@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from fusible.ensembles import _pool
 from fusible.ensembles.average import Average
 from fusible.ensembles.product import Product
 from fusible.ensembles.stacking import Stacking
@@ -122,3 +124,17 @@ def test_values_with_absent_members_use_the_present_one():
     assert error[presence.all(axis=1)].mean() < 1.1 / (1 + 1 / 0.09 + 1 / 0.81)
     assert error[presence[:, 0] & ~presence[:, 1]].mean() < 1.25 * best[0]
     assert error[~presence[:, 0] & presence[:, 1]].mean() < 1.25 * best[1]
+
+
+def test_the_fit_keeps_to_one_thread_which_is_faster_and_gives_the_others_back(monkeypatch):
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    seen, minimize = [], _pool.minimize
+    monkeypatch.setattr(_pool, "minimize", lambda *given, **more: (seen.append(threads()), minimize(*given, **more))[1])
+    target, predictions = experts(2, 100, (1.5, 0.5))
+    with threadpool_limits(2, user_api="blas"):
+        Stacking().fit(predictions, target, BINARY)
+        assert threads() == {2}
+    assert seen
+    assert all(one == {1} for one in seen)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 from fusible.ensembles._odds import log_probability
 
@@ -142,6 +143,7 @@ def _fit(rows: Rows, target: np.ndarray, strength: float) -> Pool:
             gradient.append((slope + factor * part).ravel())
         return float(value) / total, np.concatenate(gradient) / total
 
-    found = minimize(loss, np.zeros(edges[-1]), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    with threadpool_limits(1, user_api="blas"):  # many small products: threads would only wait for one another
+        found = minimize(loss, np.zeros(edges[-1]), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
     weights, bias, full = parts(found.x)
     return Pool(weights, bias, full if strength > 0 else None)

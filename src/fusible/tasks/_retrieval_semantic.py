@@ -60,6 +60,7 @@ def _judge(trial: Trial, view: str, part: Part) -> Part:
     two classes.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     train, valid = ((rows, rows.classes) for rows in (trial.train, trial.valid))
     sides = []
@@ -79,7 +80,7 @@ def _judge(trial: Trial, view: str, part: Part) -> Part:
     number = int(max(y.max(), y_valid.max(initial=0))) + 1
     for strength in STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=STEPS)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # small products: threads only wait
             warnings.simplefilter("ignore")  # a fit that stopped early is one more candidate, judged like the others
             model.fit((x - mean) * factor, y)
         weight, bias = _whole(model, number)
